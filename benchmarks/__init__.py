@@ -1,0 +1,1 @@
+"""The load and speed harness."""

@@ -1,0 +1,1 @@
+"""The front door: the `liveshop` command, settings, and the embedded stack."""

@@ -1,0 +1,1 @@
+"""Puts shows on Kafka: profiles, the seeded generator, pacing, the publisher, the truth."""

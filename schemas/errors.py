@@ -1,0 +1,34 @@
+"""Errors that a user can mend.
+
+::
+
+    LiveshopError            one clear sentence, a hint, a non-zero exit code, no traceback
+    ├── UsageError           a wrong name, value or file
+    └── Unavailable          a broker, store or port that is not there (or not ours)
+
+Everything else is a defect and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class LiveshopError(Exception):
+    """Something the user can mend.
+
+    Args:
+        sentence: what is wrong, in one sentence.
+        hint: what to do about it, in one sentence.
+    """
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class UsageError(LiveshopError):
+    """A name, value or file that cannot be used as it was given."""
+
+
+class Unavailable(LiveshopError):
+    """A broker, store, port or directory that cannot be reached or taken."""
