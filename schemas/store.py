@@ -44,7 +44,9 @@ class Store(Protocol):
 
 
 class StoreError(Exception):
-    """A store call failed::
+    """A store call failed.
+
+    ::
 
     StoreError
     ├── StoreUnavailable   retry later
