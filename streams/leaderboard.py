@@ -1,0 +1,196 @@
+"""KOL leaderboards: absolute parts of many partitions merged into ranks.
+
+A part is the absolute value of one (partition, window, dimensions) with a version. Taking a part
+twice, or an older one after a newer one, changes nothing; the order of arrival does not matter.
+So the leaderboard can be rebuilt at any time from the rows in the store.
+
+Sales belong to the KOL of the order, views to the KOL who hosts the room.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+#: Span name → its length in seconds of event time; ``None`` where it is not a length.
+SPANS: Final[dict[str, int | None]] = {"5m": 300, "1h": 3_600, "show": None, "today": None}
+RANKED_BY: Final = ("net_gmv", "orders", "order_rate")
+
+#: Parts that are this much older than the newest window are final and no longer told apart.
+_KEEP_SECONDS: Final = 2 * 3_600
+#: Arrows compare with the ranks of one minute of event time ago.
+_COMPARE_SECONDS: Final = 60
+_DAY: Final = 86_400
+
+
+class Part(NamedTuple):
+    """One absolute part. For sales ``subject`` is a KOL, for views a room.
+
+    ``key`` tells parts of the same subject and window apart: partition, slice, other dimensions.
+    """
+
+    kind: str
+    subject: str
+    currency: str
+    window: int
+    key: str
+    version: int
+    values: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Sum:
+    orders: int = 0
+    gmv_minor: int = 0
+    refund_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One line of a leaderboard.
+
+    ``previous_rank`` is the rank of a minute before, 0 for a newcomer. ``views`` is 0 where the
+    host of no room is known.
+    """
+
+    span: str
+    ranked_by: str
+    currency: str
+    kol_id: str
+    rank: int
+    previous_rank: int
+    orders: int
+    views: int
+    gmv_minor: int
+    net_gmv_minor: int
+
+
+class Leaderboard:
+    """Merges parts into ranks. Pure: "now" is the newest event-time window seen."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._parts: dict[tuple[str, str, str, int, str], tuple[int, tuple[int, ...]]] = {}
+        self._sales: dict[tuple[str, str], dict[int, _Sum]] = defaultdict(dict)
+        self._views: dict[str, dict[int, int]] = defaultdict(dict)
+        self._hosts: dict[str, tuple[str, str]] = {}
+        self._compared: dict[tuple[str, str, str], dict[str, int]] = {}
+        self._shown: dict[tuple[str, str, str], dict[str, int]] = {}
+        self._compared_at = 0
+
+    def host(self, room_id: str, kol_id: str, currency: str) -> None:
+        """Learn who hosts a room, and in which currency its views are shown."""
+        self._hosts[room_id] = (kol_id, currency)
+
+    def update(self, part: Part) -> None:
+        """Take one part in."""
+        if part.window < self.now - _KEEP_SECONDS:
+            # Older than what is told apart: it may have been counted already. The view in the
+            # store has it; a live rank can do without.
+            return
+        self._merge(part)
+
+    def load(self, part: Part) -> None:
+        """Take one part in from the store, however old."""
+        self._merge(part)
+
+    def _merge(self, part: Part) -> None:
+        key = (part.kind, part.subject, part.currency, part.window, part.key)
+        version, before = self._parts.get(key, (-1, (0,) * len(part.values)))
+        if part.version <= version:
+            return
+        self._parts[key] = (part.version, part.values)
+        gained = [now - then for now, then in zip(part.values, before, strict=True)]
+        if part.kind == "sales":
+            windows = self._sales[part.subject, part.currency]
+            total = windows.setdefault(part.window, _Sum())
+            total.orders += gained[0]
+            total.gmv_minor += gained[1]
+            total.refund_minor += gained[2]
+        else:
+            views = self._views[part.subject]
+            views[part.window] = views.get(part.window, 0) + gained[0]
+        self.now = max(self.now, part.window)
+
+    def forget_settled(self) -> None:
+        """Drop what tells old parts apart; their sums stay. Bounds the memory."""
+        horizon = self.now - _KEEP_SECONDS
+        for key in [key for key in self._parts if key[3] < horizon]:
+            del self._parts[key]
+
+    def ranks(self) -> Iterator[Ranked]:
+        """All leaderboards at the newest window, and from which rank each KOL came."""
+        if self.now - self._compared_at >= _COMPARE_SECONDS:
+            self._compared, self._compared_at = self._shown, self.now
+        self._shown = {}
+        for span in SPANS:
+            lines = self._lines(span)
+            for ranked_by in RANKED_BY:
+                for currency in sorted({currency for _, currency in lines}):
+                    yield from self._rank(span, ranked_by, currency, lines)
+
+    def _rank(
+        self,
+        span: str,
+        ranked_by: str,
+        currency: str,
+        lines: dict[tuple[str, str], tuple[_Sum, int]],
+    ) -> Iterator[Ranked]:
+        board = (span, ranked_by, currency)
+        before = self._compared.get(board, {})
+        entries = [
+            (kol, *line) for (kol, in_currency), line in lines.items() if in_currency == currency
+        ]
+        entries.sort(key=lambda entry: _order(ranked_by, *entry))
+        self._shown[board] = {kol: rank for rank, (kol, *_) in enumerate(entries, 1)}
+        for rank, (kol, total, views) in enumerate(entries, 1):
+            yield Ranked(
+                span=span,
+                ranked_by=ranked_by,
+                currency=currency,
+                kol_id=kol,
+                rank=rank,
+                previous_rank=before.get(kol, 0),
+                orders=total.orders,
+                views=views,
+                gmv_minor=total.gmv_minor,
+                net_gmv_minor=total.gmv_minor - total.refund_minor,
+            )
+
+    def _lines(self, span: str) -> dict[tuple[str, str], tuple[_Sum, int]]:
+        since = self._since(span)
+        views: dict[tuple[str, str], int] = defaultdict(int)
+        for room_id, windows in self._views.items():
+            host = self._hosts.get(room_id)
+            if host:
+                views[host] += sum(n for window, n in windows.items() if window >= since)
+        lines = {}
+        for who, sales in self._sales.items():
+            total = _Sum()
+            for window, one in sales.items():
+                if window >= since:
+                    total.orders += one.orders
+                    total.gmv_minor += one.gmv_minor
+                    total.refund_minor += one.refund_minor
+            if total.orders or total.refund_minor:
+                lines[who] = (total, views.get(who, 0))
+        return lines
+
+    def _since(self, span: str) -> int:
+        seconds = SPANS[span]
+        if seconds is not None:
+            return self.now - seconds
+        return self.now - self.now % _DAY if span == "today" else 0
+
+
+def _order(ranked_by: str, kol: str, total: _Sum, views: int) -> Sequence[int | float | str]:
+    """Highest first; ties go to more orders, then to the smaller id."""
+    net = total.gmv_minor - total.refund_minor
+    if ranked_by == "net_gmv":
+        return (-net, -total.orders, kol)
+    if ranked_by == "orders":
+        return (-total.orders, -net, kol)
+    # Orders per view. A ratio only orders lines here; no figure is made of it.
+    return (-(total.orders / views) if views else 0.0, -total.orders, kol)
