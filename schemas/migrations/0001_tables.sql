@@ -1,6 +1,12 @@
 -- The tables. One set of DDL for ClickHouse from 18.16 on and for chDB, hence no CODEC, no TTL,
 -- no window functions.
 --
+-- No LowCardinality: on 18.16 it is experimental and breaks UNION ALL and joins in the views, and
+-- plain strings measured faster here (inserts by 10 %, reads by 20 to 50 %, 3 % more disk).
+--
+-- Every statement of a migration can be run again, and by two workers at once: a worker that died
+-- half way, or that starts together with another one, must not leave a broken database.
+--
 -- A *_window row is the absolute value of one window of one Kafka partition. Writing it twice, or
 -- an older version after a newer one, changes nothing. Reading sums over kafka_topic,
 -- kafka_partition and slice_ms.
@@ -8,13 +14,13 @@
 --   slice_ms   0 while the window was open; for late records the window of the watermark at
 --              which they arrived, so that a closed row is never touched again
 
-CREATE TABLE activity_window (
+CREATE TABLE IF NOT EXISTS activity_window (
     room_id         String,
-    source          LowCardinality(String),
-    mode            LowCardinality(String),
+    source          String,
+    mode            String,
     window_start    DateTime('UTC'),
     slice_ms        UInt64,
-    kafka_topic     LowCardinality(String),
+    kafka_topic     String,
     kafka_partition UInt32,
     version         UInt64,
     events          UInt64,
@@ -31,15 +37,15 @@ CREATE TABLE activity_window (
 PARTITION BY toYYYYMM(window_start)
 ORDER BY (room_id, window_start, source, mode, kafka_topic, kafka_partition, slice_ms);
 
-CREATE TABLE sales_window (
+CREATE TABLE IF NOT EXISTS sales_window (
     room_id         String,
     kol_id          String,
-    currency        LowCardinality(String),
-    promo           LowCardinality(String),
-    attribution     LowCardinality(String),
+    currency        String,
+    promo           String,
+    attribution     String,
     window_start    DateTime('UTC'),
     slice_ms        UInt64,
-    kafka_topic     LowCardinality(String),
+    kafka_topic     String,
     kafka_partition UInt32,
     version         UInt64,
     orders          UInt64,
@@ -56,15 +62,15 @@ PARTITION BY toYYYYMM(window_start)
 ORDER BY (room_id, window_start, kol_id, currency, promo, attribution, kafka_topic, kafka_partition, slice_ms);
 
 -- Per product; the rows of product traffic have empty kol_id, currency and promo.
-CREATE TABLE product_window (
+CREATE TABLE IF NOT EXISTS product_window (
     room_id         String,
     product_id      String,
     kol_id          String,
-    currency        LowCardinality(String),
-    promo           LowCardinality(String),
+    currency        String,
+    promo           String,
     window_start    DateTime('UTC'),
     slice_ms        UInt64,
-    kafka_topic     LowCardinality(String),
+    kafka_topic     String,
     kafka_partition UInt32,
     version         UInt64,
     impressions     UInt64,
@@ -82,41 +88,41 @@ PARTITION BY toYYYYMM(window_start)
 ORDER BY (room_id, window_start, product_id, kol_id, currency, promo, kafka_topic, kafka_partition, slice_ms);
 
 -- Unique people: set unions, idempotent by nature. kol_id is set for buyers only.
-CREATE TABLE audience_in (
+CREATE TABLE IF NOT EXISTS audience_in (
     room_id String,
     kol_id  String,
-    role    LowCardinality(String),
+    role    String,
     minute  DateTime('UTC'),
     user_id String
 ) ENGINE = Null;
 
-CREATE TABLE audience (
+CREATE TABLE IF NOT EXISTS audience (
     room_id String,
     kol_id  String,
-    role    LowCardinality(String),
+    role    String,
     minute  DateTime('UTC'),
     users   AggregateFunction(uniqExact, String)
 ) ENGINE = AggregatingMergeTree()
 PARTITION BY toYYYYMM(minute)
 ORDER BY (room_id, role, kol_id, minute);
 
-CREATE MATERIALIZED VIEW audience_mv TO audience AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS audience_mv TO audience AS
 SELECT room_id, kol_id, role, minute, uniqExactState(user_id) AS users
 FROM audience_in
 GROUP BY room_id, kol_id, role, minute;
 
 -- Every order, cancellation and refund, once: the first acceptance wins
 -- (version = 2^63 - 1 - kafka_offset). Never partitioned, or a copy could hide elsewhere.
-CREATE TABLE ledger (
-    kind            LowCardinality(String),
+CREATE TABLE IF NOT EXISTS ledger (
+    kind            String,
     id              String,
     order_id        String,
     room_id         String,
     kol_id          String,
     user_id         String,
-    currency        LowCardinality(String),
-    promo           LowCardinality(String),
-    attribution     LowCardinality(String),
+    currency        String,
+    promo           String,
+    attribution     String,
     amount_minor    Int64,
     discount_minor  Int64,
     sku_orders      UInt64,
@@ -124,7 +130,7 @@ CREATE TABLE ledger (
     occurred_at     DateTime('UTC'),
     occurred_at_ms  UInt64,
     fingerprint     UInt64,
-    kafka_topic     LowCardinality(String),
+    kafka_topic     String,
     kafka_partition UInt32,
     kafka_offset    UInt64,
     version         UInt64
@@ -132,19 +138,19 @@ CREATE TABLE ledger (
 ORDER BY (kind, id);
 
 -- What the host did: start, end, products, markers.
-CREATE TABLE room_event (
+CREATE TABLE IF NOT EXISTS room_event (
     room_id         String,
     occurred_at_ms  UInt64,
     event_id        String,
-    type            LowCardinality(String),
+    type            String,
     kol_id          String,
     brand           String,
     title           String,
-    currency        LowCardinality(String),
+    currency        String,
     product_id      String,
     price_minor     Int64,
     coupon_id       String,
-    kafka_topic     LowCardinality(String),
+    kafka_topic     String,
     kafka_partition UInt32,
     kafka_offset    UInt64,
     version         UInt64
@@ -152,12 +158,12 @@ CREATE TABLE room_event (
 ORDER BY (room_id, occurred_at_ms, event_id);
 
 -- Records that could not be read; value and key are base64.
-CREATE TABLE dead_letter (
-    kafka_topic     LowCardinality(String),
+CREATE TABLE IF NOT EXISTS dead_letter (
+    kafka_topic     String,
     kafka_partition UInt32,
     kafka_offset    UInt64,
     appended_at_ms  UInt64,
-    reason          LowCardinality(String),
+    reason          String,
     detail          String,
     key             String,
     value           String
@@ -165,8 +171,8 @@ CREATE TABLE dead_letter (
 ORDER BY (kafka_topic, kafka_partition, kafka_offset);
 
 -- Where each partition stands. An older owner's row has a smaller next_offset and loses.
-CREATE TABLE checkpoint (
-    kafka_topic     LowCardinality(String),
+CREATE TABLE IF NOT EXISTS checkpoint (
+    kafka_topic     String,
     kafka_partition UInt32,
     next_offset     UInt64,
     watermark_ms    UInt64,
@@ -182,8 +188,8 @@ ORDER BY (kafka_topic, kafka_partition);
 
 -- The event ids that each checkpoint added to the dedup memory; previous_offset links a row to
 -- the one before it. ids is the base64 of little-endian 64-bit hashes in offset order.
-CREATE TABLE checkpoint_ids (
-    kafka_topic     LowCardinality(String),
+CREATE TABLE IF NOT EXISTS checkpoint_ids (
+    kafka_topic     String,
     kafka_partition UInt32,
     next_offset     UInt64,
     previous_offset UInt64,
@@ -193,10 +199,10 @@ PARTITION BY intDiv(next_offset, 4194304)
 ORDER BY (kafka_topic, kafka_partition, next_offset);
 
 -- The leaderboard agent's ranks over time; span is 5m, 1h, show or today.
-CREATE TABLE kol_rank (
-    span          LowCardinality(String),
-    ranked_by     LowCardinality(String),
-    currency      LowCardinality(String),
+CREATE TABLE IF NOT EXISTS kol_rank (
+    span          String,
+    ranked_by     String,
+    currency      String,
     at            DateTime('UTC'),
     kol_id        String,
     rank          UInt32,
