@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 #: Why a record could not be folded; the ``reason`` of a dead letter.
 DEAD_LETTER_REASONS: Final = (
@@ -108,7 +108,7 @@ class Metrics:
         )
         self.append_to_visible = Histogram(
             "liveshop_append_to_visible_seconds",
-            "From the broker's append of a batch's last record to its rows being readable.",
+            "From the broker's append of a flush's oldest record to its rows being readable.",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -160,6 +160,8 @@ class Metrics:
         self.checkpoint_bytes = Gauge(
             "liveshop_checkpoint_bytes", "Size of the last checkpoint.", registry=registry
         )
+        # --- process: liveshop_process_resident_memory_bytes, _cpu_seconds_total, _open_fds … ---
+        ProcessCollector(namespace="liveshop", registry=registry)
         for topic in topics:
             for counter in (self.consumed, self.folded, self.duplicates, self.late, self.gap):
                 counter.labels(topic)

@@ -1,6 +1,6 @@
 """Recognising what was seen before, in bounded memory.
 
-A partition remembers the ids of its last ``capacity`` to ``2 × capacity`` accepted records, in two
+A partition remembers the ids of its last ``capacity`` to twice ``capacity`` accepted records, in two
 generations: when the current one is full it becomes the previous one, and the one before that is
 forgotten. Which ids are remembered is a function of the accepted records alone, so a replay from
 any checkpoint gives the same answers.

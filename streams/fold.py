@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NoReturn
 
 import orjson
@@ -105,7 +105,7 @@ class Taken:
     rows: Rows
     dead_letters: list[DeadLetter]
     checkpoint: Checkpoint
-    #: Broker timestamp of the newest record in it, epoch milliseconds; 0 where there is none.
+    #: Broker timestamp of the oldest record in it, epoch milliseconds; 0 where there is none.
     appended_ms: int
 
 
@@ -217,8 +217,8 @@ class PartitionFold(ABC):
         counts.duplicates += duplicates
         counts.late += late
         counts.folded += len(events) - dead - duplicates
-        if batch.appended_ms:
-            self._appended_ms = max(self._appended_ms, batch.appended_ms[-1])
+        if batch.appended_ms and not self._appended_ms:
+            self._appended_ms = batch.appended_ms[0]
         self.next_offset = max(self.next_offset, batch.next_offset)
 
     def fold(self, batch: Batch) -> None:
@@ -292,7 +292,7 @@ class PartitionFold(ABC):
                 partition=self.partition,
                 next_offset=self.next_offset,
                 watermark_ms=self.watermark.now_ms,
-                counts=Counts(**_as_dict(self.counts)),
+                counts=replace(self.counts),
                 state=orjson.dumps(self._snapshot()),
                 previous_offset=self._taken_until,
                 fresh_ids=self.take_fresh_ids(),
@@ -354,7 +354,7 @@ class PartitionFold(ABC):
             if before != value:
                 _refuse(f"it was written with {name}={before}, this worker has {name}={value}")
         self.next_offset = self._taken_until = restored.next_offset
-        self.counts = Counts(**_as_dict(restored.counts))
+        self.counts = replace(restored.counts)
         self.watermark = Watermark(self.policy, newest_ms=state["newest_ms"])
         for table, tally in self.tallies.items():
             tally.restore(state["cells"][table])

@@ -10,7 +10,7 @@ Sales belong to the KOL of the order, views to the KOL who hosts the room.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -185,7 +185,7 @@ class Leaderboard:
         return self.now - self.now % _DAY if span == "today" else 0
 
 
-def _order(ranked_by: str, kol: str, total: _Sum, views: int) -> Sequence[int | float | str]:
+def _order(ranked_by: str, kol: str, total: _Sum, views: int) -> tuple[float, int, str]:
     """Highest first; ties go to more orders, then to the smaller id."""
     net = total.gmv_minor - total.refund_minor
     if ranked_by == "net_gmv":

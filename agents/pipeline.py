@@ -1,0 +1,277 @@
+"""The folds of a worker's partitions, and the checkpoint protocol that makes them durable.
+
+The protocol, per flush, in this order:
+
+1. take the changed rows, ledger rows, audience rows and dead letters of every partition;
+2. insert them, with retries; each insert is idempotent;
+3. hand dead letters and KOL totals to their topics;
+4. write the checkpoints: fold state and next offset;
+5. acknowledge the offsets to Kafka.
+
+A death between any two steps is mended by replaying from the last checkpoint: the same records
+give the same rows. Anything unexpected stops the worker before step 5; it is never worked around.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from faust.types import TP
+
+from agents.metrics import Metrics
+from agents.sink import Sink
+from agents.transport import Consumer, LogBounds
+from schemas.errors import UsageError
+from streams.batch import Batch
+from streams.catalog import FOLDS
+from streams.fold import Counts, IncompatibleStateError, PartitionFold, Taken
+from streams.windows import WindowPolicy
+
+logger = logging.getLogger(__name__)
+
+#: Hands dead letters and totals to Kafka; returns once the broker has them.
+Publish = Callable[[Sequence[Taken]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """How much may be under way.
+
+    Attributes:
+        flush_interval_ms: pause between flushes.
+        max_buffered: records per partition between fetcher and fold.
+        max_unflushed: records folded since the last flush, over all partitions; beyond it the
+            worker waits for the store.
+    """
+
+    flush_interval_ms: int = 1_000
+    max_buffered: int = 20_000
+    max_unflushed: int = 400_000
+
+
+class Pipeline:
+    """Folds batches, flushes once per interval, and knows where each partition goes on."""
+
+    batched_topics = frozenset(FOLDS)
+
+    def __init__(
+        self, config: PipelineConfig, policy: WindowPolicy, sink: Sink, metrics: Metrics
+    ) -> None:
+        self.config = config
+        self.max_buffered = config.max_buffered
+        self.policy = policy
+        self.folds: dict[TP, PartitionFold] = {}
+        self.flushed: dict[TP, int] = {}
+        self.latencies_ms: deque[float] = deque(maxlen=600)
+        self.last_flush = time.monotonic()
+        self.publish: Publish | None = None
+        self._sink = sink
+        self._metrics = metrics
+        self._consumer: Consumer | None = None
+        self._flushing = asyncio.Lock()
+        self._unflushed = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._counted: dict[TP, Counts] = {}
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def attach(self, consumer: Consumer) -> None:
+        """Connect the consumer, to tell it what is folded and what is durable."""
+        self._consumer = consumer
+
+    @property
+    def waits_for_store(self) -> bool:
+        """Whether folding has to wait because the store is behind."""
+        return not self._sink.is_up
+
+    def fail(self, error: BaseException) -> None:
+        """Stop folding and flushing for good: something happened that must not be worked around."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def failure(self) -> None:
+        """Wait for :meth:`fail`, and raise what it was told."""
+        await asyncio.shield(self._failed)
+
+    # --- positions ---------------------------------------------------------------------------
+
+    async def positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
+        """Load what is not in memory yet, forget what is not ours any more.
+
+        Raises:
+            UsageError: a topic is shorter than its checkpoint (it was created anew), or a
+                checkpoint was written with other settings.
+        """
+        try:
+            return await self._positions(partitions, log)
+        except Exception as error:
+            self.fail(error)
+            raise
+
+    async def _positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
+        assigned = {TP(tp.topic, tp.partition) for tp in partitions}
+        for tp in self.folds.keys() - assigned:
+            self._forget(tp)
+        for tp in sorted(assigned - self.folds.keys()):
+            self.folds[tp] = await self._load(tp)
+        if assigned:
+            first = await log.earliest_offsets(*assigned)
+            end = await log.highwaters(*assigned)
+            for tp in assigned:
+                self._check_bounds(tp, first[tp], end[tp])
+            self._metrics.rebalances.inc()
+        return {tp: self.folds[tp].next_offset for tp in assigned}
+
+    async def _load(self, tp: TP) -> PartitionFold:
+        fold = FOLDS[tp.topic](tp.partition, self.policy)
+        restored = await self._sink.restore(tp.topic, tp.partition)
+        if restored is not None:
+            try:
+                fold.restore(restored)
+            except IncompatibleStateError as error:
+                raise UsageError(
+                    f"{tp.topic}/{tp.partition}: {error}.",
+                    "Start the worker with the settings the database was written with, "
+                    "or use a new database.",
+                ) from error
+            logger.info("%s/%s goes on at offset %s", tp.topic, tp.partition, fold.next_offset)
+        self.flushed[tp] = fold.next_offset
+        # Counters tell what this process did; what the checkpoint brought along is not it.
+        self._counted[tp] = replace(fold.counts)
+        return fold
+
+    def _check_bounds(self, tp: TP, first: int, end: int) -> None:
+        fold = self.folds[tp]
+        if fold.next_offset > end:
+            raise UsageError(
+                f"{tp.topic}/{tp.partition} ends at offset {end}, but the store has it folded up "
+                f"to {fold.next_offset}: the topic was created anew.",
+                "Use a new database (or data directory) for the new topic, or bring back the old "
+                "one; records would be skipped otherwise.",
+            )
+        if fold.next_offset < first:
+            logger.error(
+                "%s/%s: retention deleted %s records before they were read",
+                tp.topic,
+                tp.partition,
+                first - fold.next_offset,
+            )
+            fold.skip_gap(first)
+
+    def _forget(self, tp: TP) -> None:
+        del self.folds[tp]
+        self.flushed.pop(tp, None)
+        self._counted.pop(tp, None)
+
+    # --- folding -----------------------------------------------------------------------------
+
+    async def fold(self, batch: Batch) -> None:
+        """Fold one batch; waits while the store is behind.
+
+        Raises:
+            streams.fold.BrokenFlowError: records are missing before it.
+        """
+        try:
+            await self._fold(batch)
+        except Exception as error:
+            # Faust would acknowledge the batch and go on with the next one.
+            self.fail(error)
+            raise
+
+    async def _fold(self, batch: Batch) -> None:
+        await self._room.wait()
+        tp = TP(batch.topic, batch.partition)
+        fold = self.folds.get(tp)
+        if fold is None:
+            return  # Revoked while the batch was under way; its new owner folds it.
+        began = time.perf_counter()
+        opened, events = fold.open(batch)
+        asked = fold.unknown(events)
+        known = {}
+        if asked:
+            await self.flush()
+            known = await self._sink.known(tp.topic, tp.partition, opened.start, asked)
+        fold.apply(opened, events, known)
+        self._metrics.fold_seconds.labels(tp.topic).inc(time.perf_counter() - began)
+        self._metrics.batch_records.observe(len(batch))
+        self._unflushed += len(opened)
+        if self._unflushed > self.config.max_unflushed:
+            self._room.clear()
+        if self._consumer is not None:
+            self._consumer.folded(batch)
+
+    # --- flushing ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Flush once per interval, until cancelled."""
+        interval = self.config.flush_interval_ms / 1_000
+        while True:
+            began = time.monotonic()
+            await self.flush()
+            await asyncio.sleep(max(0.0, began + interval - time.monotonic()))
+
+    async def flush(self) -> None:
+        """Run the checkpoint protocol once over all partitions."""
+        async with self._flushing:
+            if self._failed.done():
+                await self._failed
+            began = time.perf_counter()
+            self._unflushed = 0
+            self._room.set()
+            taken = [fold.take() for fold in self.folds.values() if fold.is_dirty]  # 1
+            if taken:
+                await self._sink.write_rows(taken)  # 2
+                if self.publish is not None:
+                    await self.publish(taken)  # 3
+                await self._sink.write_checkpoints(taken)  # 4
+                self._acknowledge(taken)  # 5
+                self._measure(taken, time.perf_counter() - began)
+            self.last_flush = time.monotonic()
+            self._metrics.last_flush.set_to_current_time()
+
+    def _acknowledge(self, taken: Sequence[Taken]) -> None:
+        for one in taken:
+            tp = TP(one.checkpoint.topic, one.checkpoint.partition)
+            if tp in self.folds:
+                self.flushed[tp] = one.checkpoint.next_offset
+                if self._consumer is not None:
+                    self._consumer.acknowledge(tp, one.checkpoint.next_offset)
+
+    def _measure(self, taken: Sequence[Taken], seconds: float) -> None:
+        metrics, now_ms = self._metrics, time.time() * 1_000
+        metrics.flush_seconds.observe(seconds)
+        for one in taken:
+            if one.appended_ms:
+                latency_ms = max(0.0, now_ms - one.appended_ms)
+                self.latencies_ms.append(latency_ms)
+                metrics.append_to_visible.observe(latency_ms / 1_000)
+            self._count(one)
+        metrics.open_windows.set(sum(fold.open_windows for fold in self.folds.values()))
+        metrics.dedup_ids.set(sum(fold.remembered for fold in self.folds.values()))
+
+    def _count(self, taken: Taken) -> None:
+        metrics, checkpoint = self._metrics, taken.checkpoint
+        tp = TP(checkpoint.topic, checkpoint.partition)
+        now = checkpoint.counts
+        before = self._counted.get(tp, now)
+        self._counted[tp] = now
+        metrics.consumed.labels(tp.topic).inc(now.consumed - before.consumed)
+        metrics.folded.labels(tp.topic).inc(now.folded - before.folded)
+        metrics.duplicates.labels(tp.topic).inc(now.duplicates - before.duplicates)
+        metrics.late.labels(tp.topic).inc(now.late - before.late)
+        metrics.gap.labels(tp.topic).inc(now.gap - before.gap)
+        for letter in taken.dead_letters:
+            metrics.dead_lettered.labels(tp.topic, letter.reason).inc()
+        metrics.watermark.labels(tp.topic, tp.partition).set(checkpoint.watermark_ms / 1_000)
+        for row in taken.rows.get("ledger", ()):
+            currency, amount = str(row[6]), int(row[9])
+            if row[0] == "order":
+                metrics.orders.labels(currency).inc()
+                metrics.gmv_minor.labels(currency).inc(amount)
+            elif row[0] == "refund":
+                metrics.refund_minor.labels(currency).inc(amount)

@@ -1,0 +1,278 @@
+"""Writes what folds hand over, and reads it back: the store side of the checkpoint protocol.
+
+Every insert is idempotent, so it is simply tried again until it succeeds; the order is what
+matters. See :meth:`Sink.write_rows` and :meth:`Sink.write_checkpoints`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import orjson
+
+from agents.metrics import Metrics
+from agents.stores.retry import retrying
+from schemas.rows import COLUMNS
+from schemas.store import Store, StoreUnavailable
+from streams.dedup import Entry, RecentIds
+from streams.fold import Counts, Restored, Row, Taken
+from streams.sales import SalesFold
+from streams.windows import WindowPolicy
+
+_T = TypeVar("_T")
+
+#: Ids asked for in one ledger look-up.
+_ASK_AT_ONCE = 1_000
+
+
+class Sink:
+    """The one writer of a worker. Its store calls run in a thread of their own, one at a time.
+
+    Args:
+        store: the store; used from the sink's thread only, from now on.
+        policy: the window policy, which bounds how much dedup memory is read back.
+        metrics: where retries and rows are counted.
+    """
+
+    def __init__(self, store: Store, policy: WindowPolicy, metrics: Metrics) -> None:
+        self._store = store
+        self._policy = policy
+        self._metrics = metrics
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink")
+        self._give_up = threading.Event()
+        #: Whether the last store call succeeded.
+        self.is_up = False
+
+    async def start(self) -> None:
+        """Apply the migrations.
+
+        Raises:
+            schemas.errors.Unavailable: there is no store.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._store.ensure_schema)
+        self._mark(is_up=True)
+
+    async def stop(self) -> None:
+        """Give up a call that is being retried, and close the store."""
+        self._give_up.set()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._store.close)
+        self._thread.shutdown()
+
+    async def _call(self, call: Callable[[], _T]) -> _T:
+        def attempt() -> _T:
+            result = retrying(call, on_retry=self._count_retry, give_up=self._give_up)
+            self._mark(is_up=True)
+            return result
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, attempt)
+
+    def _count_retry(self, error: StoreUnavailable, attempt: int, wait_seconds: float) -> None:
+        self._mark(is_up=False)
+        self._metrics.store_retries.inc()
+
+    def _mark(self, *, is_up: bool) -> None:
+        self.is_up = is_up
+        self._metrics.store_up.set(is_up)
+
+    async def _insert(self, table: str, rows: Sequence[Row]) -> None:
+        columns = dict(zip(COLUMNS[table], zip(*rows, strict=True), strict=True))
+        await self._call(lambda: self._store.insert(table, columns))
+        self._metrics.flushed_rows.labels(table).inc(len(rows))
+
+    # --- writing -----------------------------------------------------------------------------
+
+    async def write_rows(self, taken: Sequence[Taken]) -> None:
+        """Insert windows, ledger, audience, room facts and dead letters of several partitions.
+
+        Returns once all are durable. Raises:
+            schemas.store.StoreRejected: the store refuses them; nothing may be acknowledged.
+        """
+        rows: dict[str, list[Row]] = defaultdict(list)
+        for one in taken:
+            for table, more in one.rows.items():
+                rows[table].extend(more)
+            rows["dead_letter"].extend(_dead_letter_rows(one))
+        for table, all_rows in rows.items():
+            if all_rows:
+                await self._insert(table, all_rows)
+
+    async def write_checkpoints(self, taken: Sequence[Taken]) -> None:
+        """Write where the partitions stand: first the ids, then the checkpoint that names them.
+
+        Must come after :meth:`write_rows` and before the acknowledgement.
+        """
+        ids = [
+            (c.topic, c.partition, c.next_offset, c.previous_offset, _pack(c.fresh_ids))
+            for c in (one.checkpoint for one in taken)
+        ]
+        await self._insert("checkpoint_ids", ids)
+        rows = [_checkpoint_row(one) for one in taken]
+        self._metrics.checkpoint_bytes.set(sum(len(str(row[-1])) for row in rows))
+        await self._insert("checkpoint", rows)
+
+    # --- reading back ------------------------------------------------------------------------
+
+    async def restore(self, topic: str, partition: int) -> Restored | None:
+        """The newest checkpoint of a partition and its dedup memory; ``None`` for a new one."""
+        return await self._call(lambda: self._restore(topic, partition))
+
+    def _restore(self, topic: str, partition: int) -> Restored | None:
+        where: dict[str, Any] = {"topic": topic, "partition": partition}
+        found = self._store.query(
+            "SELECT * FROM checkpoint FINAL WHERE kafka_topic = %(topic)s"
+            " AND kafka_partition = %(partition)s ORDER BY next_offset DESC LIMIT 1",
+            where,
+        )
+        if not found:
+            return None
+        row = found[0]
+        state = orjson.loads(base64.b64decode(row["state"]))
+        next_offset = int(row["next_offset"])
+        entries: list[Entry] = []
+        tail: list[int] = []
+        if topic == SalesFold.topic.name:
+            entries = self._ledger(where, state["dedup"]["previous_from"], next_offset)
+        else:
+            admitted = state["dedup"]["admitted"]
+            tail = self._id_tail(where, next_offset, admitted)
+        return Restored(
+            next_offset=next_offset,
+            counts=Counts(**{name: int(row[name]) for name in Counts.__dataclass_fields__}),
+            state=state,
+            id_tail=tail,
+            entries=entries,
+        )
+
+    def _ledger(self, where: Mapping[str, Any], since: int, until: int) -> list[Entry]:
+        # Entries at or above the checkpoint were written, but their records will be replayed:
+        # restoring them would make the replay a duplicate, and money would disappear.
+        rows = self._store.query(
+            "SELECT kind, id, fingerprint, kafka_offset, occurred_at_ms FROM ledger FINAL"
+            " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+            " AND kafka_offset >= %(since)s AND kafka_offset < %(until)s ORDER BY kafka_offset",
+            {**where, "since": since, "until": until},
+        )
+        return [
+            Entry(
+                str(row["kind"]),
+                str(row["id"]),
+                int(row["fingerprint"]),
+                int(row["kafka_offset"]),
+                int(row["occurred_at_ms"]),
+            )
+            for row in rows
+        ]
+
+    def _id_tail(self, where: Mapping[str, Any], next_offset: int, admitted: int) -> list[int]:
+        """Walk the chain of checkpoints back until enough ids are found.
+
+        Rows that are not on the chain were written by a worker that died before its checkpoint,
+        or by one that had lost the partition; they say nothing new.
+        """
+        wanted = RecentIds.tail_length(self._policy.dedup_ids, admitted)
+        chunks: list[list[int]] = []
+        found = 0
+        position = next_offset
+        while found < wanted:
+            rows = self._store.query(
+                "SELECT next_offset, previous_offset, ids FROM checkpoint_ids FINAL"
+                " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+                " AND next_offset <= %(position)s ORDER BY next_offset DESC LIMIT 256",
+                {**where, "position": position},
+            )
+            links = {int(row["next_offset"]): row for row in rows}
+            if position not in links:
+                break
+            while found < wanted and position in links:
+                row = links[position]
+                ids = _unpack(str(row["ids"]))
+                chunks.append(ids)
+                found += len(ids)
+                position = int(row["previous_offset"])
+        tail = [key for chunk in reversed(chunks) for key in chunk]
+        return tail[len(tail) - wanted :] if len(tail) > wanted else tail
+
+    async def known(
+        self, topic: str, partition: int, below: int, asked: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], int]:
+        """What the ledger holds of these ``(kind, id)``, accepted below an offset."""
+        answer: dict[tuple[str, str], int] = {}
+        ids = sorted({entry_id for _, entry_id in asked})
+        for begin in range(0, len(ids), _ASK_AT_ONCE):
+            params: dict[str, Any] = {
+                "ids": ids[begin : begin + _ASK_AT_ONCE],
+                "topic": topic,
+                "partition": partition,
+                "below": below,
+            }
+            rows = await self._call(
+                lambda params=params: self._store.query(  # type: ignore[misc]
+                    "SELECT kind, id, fingerprint FROM ledger FINAL WHERE id IN %(ids)s"
+                    " AND kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+                    " AND kafka_offset < %(below)s",
+                    params,
+                )
+            )
+            answer |= {(str(r["kind"]), str(r["id"])): int(r["fingerprint"]) for r in rows}
+        return answer
+
+    async def query(self, sql: str) -> list[dict[str, Any]]:
+        """Run a SELECT of the worker's own, with retries."""
+        return await self._call(lambda: self._store.query(sql))
+
+    async def insert_rows(self, table: str, rows: Sequence[Row]) -> None:
+        """Insert rows of a table that is not part of the checkpoint protocol."""
+        if rows:
+            await self._insert(table, rows)
+
+
+def _dead_letter_rows(taken: Taken) -> list[Row]:
+    where = (taken.checkpoint.topic, taken.checkpoint.partition)
+    return [
+        (
+            *where,
+            letter.offset,
+            letter.appended_ms,
+            letter.reason,
+            letter.detail,
+            base64.b64encode(letter.key or b"").decode(),
+            base64.b64encode(letter.value or b"").decode(),
+        )
+        for letter in taken.dead_letters
+    ]
+
+
+def _checkpoint_row(taken: Taken) -> Row:
+    checkpoint = taken.checkpoint
+    counts = checkpoint.counts
+    return (
+        checkpoint.topic,
+        checkpoint.partition,
+        checkpoint.next_offset,
+        checkpoint.watermark_ms,
+        counts.consumed,
+        counts.folded,
+        counts.duplicates,
+        counts.dead_lettered,
+        counts.late,
+        counts.gap,
+        base64.b64encode(checkpoint.state).decode(),
+    )
+
+
+def _pack(ids: Sequence[int]) -> str:
+    return base64.b64encode(np.asarray(ids, dtype="<u8").tobytes()).decode()
+
+
+def _unpack(text: str) -> list[int]:
+    packed: list[int] = np.frombuffer(base64.b64decode(text), dtype="<u8").tolist()
+    return packed

@@ -1,0 +1,202 @@
+"""A Faust transport that delivers batches: one message per (partition, fetch).
+
+Faust spends two tasks, an event and an acknowledgement on every message. Here the *message* is a
+whole :class:`~streams.batch.Batch`, so that cost is paid once per fetch. Topics that are not
+batched (the leaderboard's, changelogs) pass through as Faust knows them.
+
+What has to stay true while batches travel from the fetcher to the agent:
+
+1. **Nothing is lost in silence.** Positions are chained where the records leave the fetcher: a
+   batch starts where the one before it ended. If any batch is dropped later on (a rebalance, a
+   paused flow), the next one does not fit what was folded, and the fold refuses it.
+2. **The checkpoint is the position.** On every assignment each partition is sought to what its
+   fold or its checkpoint says, never to what Kafka has committed. Records that were fetched but
+   not delivered are thereby fetched again; an overlap is trimmed by the fold.
+3. **Ranges are acknowledged.** After a checkpoint is durable its position is noted, and Faust's
+   commit loop commits the newest one. Kafka's committed offset is for lag monitors only.
+4. **The buffer is bounded in records**, not in messages: a partition with more than
+   ``max_buffered`` records under way is not fetched from until half of them are folded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from streams.batch import Batch
+
+logger = logging.getLogger(__name__)
+
+
+class Positions(Protocol):
+    """Who knows where a partition goes on; the worker's pipeline."""
+
+    #: The topics that are delivered in batches.
+    batched_topics: frozenset[str]
+    #: Records of one partition that may be under way.
+    max_buffered: int
+
+    async def positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
+        """The position of each assigned partition; forgets those that are not among them."""
+
+
+class LogBounds(Protocol):
+    """First and end offsets of partitions, from the broker."""
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Offset of the first record that the log still has."""
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Offset after the last record."""
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Runs aiokafka; cuts what it fetches into batches before anything can go missing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        #: Where the next batch of each partition starts.
+        self.next_start: dict[TP, int] = {}
+
+    async def seek_batched(self, positions: Mapping[TP, int]) -> None:
+        """Seek, and begin a new chain of batches there."""
+        await self.call_thread(self._seek_batched, positions)
+
+    async def _seek_batched(self, positions: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, offset in positions.items():
+            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+            self.next_start[tp] = offset
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        records = await super()._fetch_records(*args, **kwargs)
+        # From here to the return there is no await: what the fetcher gave up is in a batch.
+        batched = self.transport.positions.batched_topics
+        return {
+            tp: [self._cut(TP(tp.topic, tp.partition), run)] if tp.topic in batched else run
+            for tp, run in records.items()
+        }
+
+    def _cut(self, tp: TP, run: list[Any]) -> Batch:
+        offsets = [record.offset for record in run]
+        start = self.next_start.get(tp, offsets[0])
+        next_offset = self.next_start[tp] = offsets[-1] + 1
+        return Batch(
+            topic=tp.topic,
+            partition=tp.partition,
+            start=start,
+            next_offset=next_offset,
+            offsets=offsets,
+            appended_ms=[record.timestamp for record in run],
+            values=[record.value for record in run],
+            keys=[record.key for record in run],
+        )
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc]
+    """Delivers batches, and commits what has been acknowledged as a range."""
+
+    _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._acknowledged: dict[TP, int] = {}
+        self._under_way: dict[TP, int] = defaultdict(int)
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def _positions(self) -> Positions:
+        positions: Positions = self.transport.positions
+        return positions
+
+    def _is_batched(self, tp: TP) -> bool:
+        return tp.topic in self._positions.batched_topics
+
+    # --- positions ---------------------------------------------------------------------------
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek batched partitions to their checkpoints, the others to Kafka's offsets."""
+        committed = dict(await super().seek_to_committed())
+        batched = {tp for tp in self.assignment() if self._is_batched(tp)}
+        positions = await self._positions.positions(batched, self)
+        await self._thread.seek_batched(positions)
+        for tp in list(self._under_way):
+            self._under_way[tp] = 0
+            self.on_buffer_drop(tp)
+        self._acknowledged = {tp: at for tp, at in self._acknowledged.items() if tp in batched}
+        return {
+            **{TP(tp.topic, tp.partition): at for tp, at in committed.items()},
+            **positions,
+        }
+
+    # --- delivery ----------------------------------------------------------------------------
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        if not isinstance(record, Batch):
+            return super()._to_message(tp, record)
+        under_way = self._under_way[tp] = self._under_way[tp] + len(record)
+        if under_way > self._positions.max_buffered:
+            self.on_buffer_full(tp)
+        return ConsumerMessage(
+            record.topic,
+            record.partition,
+            record.next_offset - 1,
+            record.appended_ms[-1] / 1_000,
+            0,
+            None,
+            None,
+            record,
+            None,
+            -1,
+            -1,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def folded(self, batch: Batch) -> None:
+        """Say that a batch is folded, so that fetching can go on."""
+        tp = TP(batch.topic, batch.partition)
+        under_way = self._under_way[tp] = max(0, self._under_way[tp] - len(batch))
+        if under_way <= self._positions.max_buffered // 2:
+            self.on_buffer_drop(tp)
+
+    # --- acknowledgement ---------------------------------------------------------------------
+
+    def acknowledge(self, tp: TP, next_offset: int) -> None:
+        """Note that everything below ``next_offset`` is durable; the commit loop commits it."""
+        self._acknowledged[tp] = next_offset
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        yield from super()._filter_tps_with_pending_acks(topics)
+        for tp in self._acknowledged:
+            if topics is None or tp in topics or tp.topic in topics:
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        if self._is_batched(tp):
+            return self._acknowledged.get(tp)
+        offset: int | None = super()._new_offset(tp)
+        return offset
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        # A batch leaps over the offsets of its own records: no gap.
+        if not self._is_batched(tp):
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    async def commit_now(self) -> None:
+        """Commit what has been acknowledged, without waiting for the commit loop."""
+        await self.commit()
+
+
+class Transport(driver.Transport):  # type: ignore[misc]
+    """The aiokafka transport with batches. ``positions`` must be set before the app starts."""
+
+    Consumer = Consumer
+    positions: Positions
