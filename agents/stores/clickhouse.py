@@ -1,0 +1,268 @@
+"""A ClickHouse server, over its native protocol."""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from clickhouse_driver import Client
+from clickhouse_driver import errors as driver
+
+from agents.stores.config import ClickHouseSettings
+from agents.stores.errors import (
+    LOGIN_CODES,
+    RIGHTS_CODES,
+    UNKNOWN_DATABASE,
+    ServerRefused,
+    StoreMisconfigured,
+    StoreMissing,
+    first_line,
+    from_code,
+)
+from agents.stores.migrations import apply_migrations
+from agents.stores.values import fill_in, row_count
+from schemas.store import Params, Row, StoreRejected, StoreUnavailable
+
+# The driver logs every refused connection with a traceback; the errors raised here say it once.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
+
+#: The first version that may acknowledge an insert before it is stored, if its profile says so.
+_ASYNC_INSERT_SINCE: Final = (21, 11, 0)
+#: What the driver raises when the network or the server goes away.
+_NETWORK_ERRORS: Final = (
+    OSError,
+    EOFError,
+    driver.NetworkError,
+    driver.SocketTimeoutError,
+    driver.UnexpectedPacketFromServerError,
+    driver.UnknownPacketFromServerError,
+    driver.ChecksumDoesntMatchError,
+)
+#: What the driver raises for values that do not fit their column.
+_VALUE_ERRORS: Final = (
+    AttributeError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    driver.Error,
+)
+
+
+class ClickHouseStore:
+    """The ``Store`` interface over one connection, opened when it is first needed.
+
+    After any error the connection is thrown away and the next call opens another one: a half-read
+    answer must not be taken for the answer to a later question.
+
+    Args:
+        settings: where the server is and how to log in.
+    """
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+        self._has_answered = False
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"ClickHouseStore({self._settings!r})"
+
+    def ensure_schema(self) -> None:
+        """Create the database if it is missing, and apply the migrations it has not seen.
+
+        Raises:
+            StoreMissing: no server answers (also a ``schemas.errors.Unavailable``).
+            StoreMisconfigured: the login is refused, or the user may not create what is missing.
+            StoreUnavailable, StoreRejected: as for ``query``.
+        """
+        try:
+            self._login()
+        except ServerRefused as error:
+            if error.code != UNKNOWN_DATABASE:
+                raise
+            self._create_database()
+        try:
+            apply_migrations(self, self._run)
+        except ServerRefused as error:
+            if error.code in RIGHTS_CODES:
+                raise self._misconfigured("may not create the tables", error) from error
+            raise
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Insert equally long columns as one block; see ``schemas.store.Store.insert``."""
+        if row_count(table, columns) == 0:
+            return
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+        data = [
+            values if isinstance(values, list | tuple) else list(values)
+            for values in columns.values()
+        ]
+        with self._connected() as client:
+            version = client.connection.server_info.version_tuple()
+            settings = {"async_insert": 0} if version >= _ASYNC_INSERT_SINCE else {}
+            client.execute(sql, data, columnar=True, settings=settings)
+
+    def query(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Run one SELECT; see ``schemas.store.Store.query``."""
+        filled_in = fill_in(sql, params)
+        with self._connected() as client:
+            rows, columns = client.execute(filled_in, with_column_types=True)
+            server_zone = ZoneInfo(client.connection.server_info.get_timezone() or "UTC")
+        names = [name for name, _ in columns]
+        if any("DateTime" in kind for _, kind in columns):
+            rows = [[_to_utc(value, server_zone) for value in row] for row in rows]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def close(self) -> None:
+        """Close the connection; closing twice does nothing."""
+        self._closed = True
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+
+    def _run(self, statement: str) -> None:
+        with self._connected() as client:
+            client.execute(statement)
+
+    def _create_database(self) -> None:
+        try:
+            with self._translated():
+                client = self._open(database="")
+                try:
+                    client.execute(f"CREATE DATABASE IF NOT EXISTS {self._settings.database}")
+                finally:
+                    client.disconnect()
+        except ServerRefused as error:
+            if error.code in RIGHTS_CODES:
+                raise self._misconfigured("may not create the database", error) from error
+            raise
+
+    @contextmanager
+    def _connected(self) -> Iterator[Client]:
+        """A live connection for one call."""
+        try:
+            client = self._login()
+        except ServerRefused as error:
+            if error.code == UNKNOWN_DATABASE:
+                raise StoreMisconfigured(
+                    f"ClickHouse at {self._settings.address} has no database "
+                    f"{self._settings.database!r}",
+                    "a worker creates it when it starts",
+                ) from error
+            raise
+        with self._translated():
+            yield client
+
+    def _login(self) -> Client:
+        """The connection, opened anew if it is closed or no longer answers."""
+        if self._closed:
+            raise StoreRejected("the store has been closed")
+        if self._client is not None and not _answers(self._client):
+            self._disconnect()
+        if self._client is None:
+            with self._translated():
+                self._client = self._open(self._settings.database)
+        return self._client
+
+    def _open(self, database: str) -> Client:
+        settings = self._settings
+        tls = {
+            "ca_certs": settings.ca_certs,
+            "certfile": settings.certfile,
+            "keyfile": settings.keyfile,
+            "server_hostname": settings.server_hostname,
+        }
+        client = Client(
+            settings.host,
+            port=settings.port or None,
+            database=database,
+            user=settings.user,
+            password=settings.password,
+            client_name="liveshop",
+            secure=settings.secure,
+            verify=settings.verify,
+            connect_timeout=settings.connect_timeout_seconds,
+            sync_request_timeout=settings.connect_timeout_seconds,
+            # Bounds the login too: a server that is stopped still accepts connections.
+            send_receive_timeout=settings.connect_timeout_seconds,
+            # The driver's own reconnect would fall back to the timeout of the login.
+            disable_reconnect=True,
+            **{name: value for name, value in tls.items() if value},
+        )
+        try:
+            client.connection.connect()
+        except driver.ServerException as error:
+            client.disconnect()
+            if error.code in LOGIN_CODES:
+                raise self._misconfigured("cannot log in", error) from error
+            raise
+        except _NETWORK_ERRORS as error:
+            client.disconnect()
+            if self._has_answered:
+                raise
+            raise StoreMissing(
+                f"no ClickHouse server answers at {settings.address}",
+                f"start one, or correct the store's address ({_network_reason(error)})",
+            ) from error
+        client.connection.socket.settimeout(settings.timeout_seconds)
+        self._has_answered = True
+        return client
+
+    def _misconfigured(self, what: str, error: Exception) -> StoreMisconfigured:
+        return StoreMisconfigured(
+            f"user {self._settings.user!r} {what} at {self._settings.address}",
+            first_line(str(error)),
+        )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors into ours, and throw the connection away after any."""
+        try:
+            yield
+        except BaseException as error:
+            self._disconnect()
+            match error:
+                case StoreUnavailable() | StoreRejected():
+                    raise
+                case driver.ServerException():
+                    raise from_code(error.code, error.message) from error
+                case _ if isinstance(error, _NETWORK_ERRORS):
+                    raise StoreUnavailable(
+                        f"lost ClickHouse at {self._settings.address}: {_network_reason(error)}"
+                    ) from error
+                case _ if isinstance(error, _VALUE_ERRORS):
+                    raise StoreRejected(
+                        f"the driver refused a value: {first_line(f'{error!r}')}"
+                    ) from error
+            raise
+
+
+def _answers(client: Client) -> bool:
+    try:
+        return bool(client.connection.connected and client.connection.ping())
+    except driver.Error:
+        return False
+
+
+def _network_reason(error: BaseException) -> str:
+    """Few words on a network error, some of which have no text at all."""
+    return first_line(str(error)).removeprefix("Code: 210.").strip() or type(error).__name__
+
+
+def _to_utc(value: Any, server_zone: ZoneInfo) -> Any:
+    """Make times aware: those of columns without a zone of their own are the server's."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=server_zone)
+        return aware.astimezone(UTC)
+    if isinstance(value, list | tuple):
+        return type(value)(_to_utc(item, server_zone) for item in value)
+    return value

@@ -1,0 +1,188 @@
+"""A clickhouse-server process of one's own: free ports, its own data directory, no orphan."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from liveshop.embedded import die_with_parent
+from schemas.errors import Unavailable
+
+#: Part of a checkout, not of the wheel.
+DEFAULT_CONFIG: Final = Path(__file__).resolve().parents[2] / "deploy" / "clickhouse" / "config.xml"
+_START_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 20.0
+#: Debian keeps it out of an ordinary user's PATH.
+_SEARCH_PATH: Final = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+
+
+def find_binary() -> str | None:
+    """Where the ``clickhouse-server`` program is, or ``None``."""
+    return shutil.which("clickhouse-server", path=_SEARCH_PATH)
+
+
+class ClickHouseServer:
+    """A server process that ends with this one.
+
+    ::
+
+        with ClickHouseServer(directory) as server:
+            store = open_store(server.dsn("shop"))
+
+    The ports are chosen once and stay the same over restarts. ``start`` must be called from a
+    thread that outlives the server (see ``die_with_parent``).
+
+    Args:
+        directory: for data and log; created if it is missing, and kept at the end.
+        config: the server's configuration file; ports and directories in it do not count.
+    """
+
+    def __init__(self, directory: Path, config: Path = DEFAULT_CONFIG) -> None:
+        self.directory = directory.resolve()
+        self.config = config
+        self.tcp_port, self.http_port = _free_ports(2)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        """What the server printed."""
+        return self.directory / "server.log"
+
+    def dsn(self, database: str = "liveshop") -> str:
+        """The address for ``open_store``."""
+        return f"clickhouse://127.0.0.1:{self.tcp_port}/{database}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers, at most 20 s; does nothing if it runs.
+
+        Raises:
+            Unavailable: there is no such program, or it ended or stayed silent.
+        """
+        if self.pid is not None:
+            return
+        binary = find_binary()
+        if binary is None:
+            raise Unavailable(
+                "there is no clickhouse-server program on this machine",
+                "on Debian: apt-get install --no-install-recommends clickhouse-server",
+            )
+        data = self.directory / "data"
+        data.mkdir(parents=True, exist_ok=True)
+        command = [
+            binary,
+            f"--config-file={self.config}",
+            "--",
+            f"--path={data}/",
+            f"--tmp_path={data}/tmp/",  # noqa: S108 (inside of the data directory)
+            f"--tcp_port={self.tcp_port}",
+            f"--http_port={self.http_port}",
+        ]
+        guarded = [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), *command]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 (the command is our own)
+                guarded,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.directory,
+                start_new_session=True,  # a Ctrl-C is for us; we flush before it goes
+            )
+        try:
+            self._wait_until_it_answers(self._process)
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """End the server in good order, at most 20 s, and then by force."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the server as a power cut would: SIGKILL, nothing flushed."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop and start on the same ports and data."""
+        self.stop()
+        self.start()
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        # A stopped process (SIGSTOP in chaos tests) would not notice a SIGTERM.
+        for last_word in (number, signal.SIGCONT):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(last_word)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise Unavailable(
+                    f"clickhouse-server ended with code {process.returncode} while starting",
+                    f"its last words: {self._last_line()}",
+                )
+            if _says_ok(self.http_port):
+                return
+            time.sleep(0.02)
+        raise Unavailable(
+            f"clickhouse-server did not answer within {_START_SECONDS:.0f} s",
+            f"its log is {self.log}",
+        )
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "none"
+
+
+def _says_ok(port: int) -> bool:
+    """Whether the HTTP port answers a ping; it opens after the data has been loaded."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(b"GET /ping HTTP/1.0\r\n\r\n")
+            return b"200" in connection.recv(64)
+    except OSError:
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now; held together so that they differ."""
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
