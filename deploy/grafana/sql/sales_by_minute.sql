@@ -1,0 +1,11 @@
+SELECT
+    toStartOfMinute(window_start) AS time,
+    sum(gmv_minor) / ${minor_per_major} AS gmv,
+    sum(refund_minor) / ${minor_per_major} AS refunded,
+    sum(orders) AS main_orders
+FROM sales_window FINAL
+WHERE currency = ${currency:singlequote}
+    AND $__conditionalAll(room_id IN (${room:singlequote}), $room)
+    AND toStartOfMinute(window_start) BETWEEN $__fromTime AND $__toTime
+GROUP BY time
+ORDER BY time

@@ -1,0 +1,3 @@
+SELECT sum(abs(unaccounted)) AS records
+FROM pipeline
+HAVING count() > 0
