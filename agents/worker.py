@@ -107,7 +107,7 @@ class Worker:
                 on_ready(server)
             await self._work(app, stop)
         finally:
-            await server.stop()
+            await server.stop(final=stop.is_set())
             await self.sink.stop()
             self._reader.close()
 
@@ -189,8 +189,10 @@ class Worker:
     def health(self) -> Health:
         """Healthy while flushes keep coming."""
         age_s = time.monotonic() - self.pipeline.last_flush
+        limit_s = max(10.0, 10 * self.config.pipeline.flush_interval_ms / 1_000)
         return Health(
-            ok=age_s < max(10.0, 10 * self.config.pipeline.flush_interval_ms / 1_000),
+            ok=age_s < limit_s,
+            sentence="flushing" if age_s < limit_s else f"no flush for {age_s:.0f} s",
             details={
                 "last_flush_age_s": round(age_s, 3),
                 "assigned_partitions": len(self.pipeline.folds),

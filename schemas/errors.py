@@ -21,9 +21,17 @@ class LiveshopError(Exception):
     """
 
     def __init__(self, sentence: str, hint: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.hint = hint
+        self.sentence = _as_sentence(sentence)
+        self.hint = _as_sentence(hint)
+        super().__init__(self.sentence)
+
+
+def _as_sentence(text: str) -> str:
+    """A capital at the start, unless it starts with a name, and a mark at the end."""
+    first_word = text.split(" ", 1)[0]
+    if first_word.isalpha() and first_word.islower():
+        text = text[0].upper() + text[1:]
+    return text if not text or text[-1] in ".!?)" else f"{text}."
 
 
 class UsageError(LiveshopError):

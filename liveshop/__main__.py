@@ -1,0 +1,5 @@
+"""``python -m liveshop``."""
+
+from liveshop.cli import main
+
+main()

@@ -1,0 +1,96 @@
+"""Waiting until the workers have folded and stored everything that is in Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from producers.connection import answering
+from schemas.errors import Unavailable
+from schemas.topics import ALL_TOPICS, EVENT_TOPICS
+
+_POLL_S = 0.25
+
+
+class Lag:
+    """How many records the consumer group has not acknowledged yet.
+
+    A worker acknowledges a record after its checkpoint is durable, so a lag of 0 means that every
+    figure is in the store.
+
+    Args:
+        brokers: ``host:port[,host:port…]``.
+        group: consumer group of the workers.
+        security: aiokafka's security arguments.
+    """
+
+    def __init__(self, brokers: str, group: str, **security: Any) -> None:
+        self._brokers = brokers
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=brokers, group_id=group, enable_auto_commit=False, **security
+        )
+
+    async def __aenter__(self) -> Lag:
+        try:
+            async with answering(self._brokers):
+                await self._consumer.start()
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        partitions = []
+        for topic in EVENT_TOPICS:
+            numbers = self._consumer.partitions_for_topic(topic.name) or set()
+            partitions += [TopicPartition(topic.name, number) for number in sorted(numbers)]
+        self._partitions = partitions
+        self._consumer.assign(partitions)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+
+    def topics(self) -> dict[str, int]:
+        """Our topics that the broker has, and their numbers of partitions."""
+        found = {
+            topic.name: self._consumer.partitions_for_topic(topic.name) for topic in ALL_TOPICS
+        }
+        return {name: len(numbers) for name, numbers in found.items() if numbers}
+
+    async def measure(self) -> int:
+        """Records that are in Kafka and not acknowledged."""
+        ends = await self._consumer.end_offsets(self._partitions)
+        lag = 0
+        for partition, end in ends.items():
+            try:
+                done = await self._consumer.committed(partition)
+            except KafkaError:
+                done = None  # The coordinator is moving; the next look tells.
+            lag += end - (done or 0)
+        return lag
+
+
+async def drain(lag: Lag, limit_s: float, on_progress: Callable[[int], None] | None = None) -> None:
+    """Wait until the lag is 0.
+
+    Raises:
+        Unavailable: it is not after ``limit_s`` without any progress.
+    """
+    loop = asyncio.get_running_loop()
+    best, since = -1, loop.time()
+    while True:
+        left = await lag.measure()
+        if on_progress is not None:
+            on_progress(left)
+        if not left:
+            return
+        if best < 0 or left < best:
+            best, since = left, loop.time()
+        elif loop.time() - since > limit_s:
+            raise Unavailable(
+                f"{left} records are still waiting after {limit_s:.0f} s without progress",
+                "look into the worker's log",
+            )
+        await asyncio.sleep(_POLL_S)

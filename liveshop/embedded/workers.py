@@ -1,0 +1,98 @@
+"""Worker processes, started again when they end unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from liveshop.embedded.process import Child
+from schemas.errors import Unavailable
+
+_START_S = 60.0
+_POLL_S = 0.1
+_MOST_RESTARTS = 5
+
+
+class WorkerProcess:
+    """One ``liveshop worker`` with its live page.
+
+    Args:
+        name: for its log file and messages.
+        directory: for its log.
+        port: of its live page.
+        env: its ``LIVESHOP_*`` settings.
+    """
+
+    def __init__(self, name: str, directory: Path, port: int, env: Mapping[str, str]) -> None:
+        self.name = name
+        self.port = port
+        self.restarts = 0
+        self._directory = directory
+        self._env = dict(env)
+        self.child = self._start()
+
+    def _start(self) -> Child:
+        command = [sys.executable, "-m", "liveshop", "worker", "--port", str(self.port)]
+        log = self._directory / f"{self.name}.log"
+        return Child(self.name, command, log=log, env=self._env)
+
+    def check(self) -> None:
+        """Start it again if it ended by itself.
+
+        Raises:
+            Unavailable: it keeps ending.
+        """
+        code = self.child.exit_code
+        if code is None:
+            return
+        if self.restarts >= _MOST_RESTARTS:
+            raise Unavailable(
+                f"The {self.name} ended again and again (exit code {code}).",
+                f"Its log is {self.child.log}; it ends with: {self.child.tail(3)}",
+            )
+        self.restarts += 1
+        self.child = self._start()
+
+    async def ready(self) -> None:
+        """Wait until it folds partitions.
+
+        Raises:
+            Unavailable: it ended, or takes too long.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _START_S
+        while loop.time() < deadline:
+            if self.child.exit_code is not None:
+                raise Unavailable(f"The {self.name} did not start.", self.child.tail(4))
+            health = await loop.run_in_executor(None, self._health)
+            if health.get("assigned_partitions"):
+                return
+            await asyncio.sleep(_POLL_S)
+        raise Unavailable(
+            f"The {self.name} has no partitions after {_START_S:.0f} s.",
+            f"Its log is {self.child.log}.",
+        )
+
+    def _health(self) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.port}/healthz"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                found: dict[str, Any] = json.load(answer)
+        except (OSError, ValueError):
+            return {}
+        details: dict[str, Any] = found.get("details", found)
+        return details
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.child.signal(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Let it flush and leave; returns its exit code."""
+        return self.child.stop(grace_s=60.0)
