@@ -1,9 +1,11 @@
 // A line of minutes as a uPlot chart. The last minute is still filling and is drawn fainter.
 
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
-const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
 // A show that has just begun would otherwise start with one bar as wide as the chart.
 const LEAST_MINUTES = 15;
+// Nobody places half an order: 1, 2, 5, 10, 20, 50, …
+const WHOLE_STEPS = Array.from({ length: 16 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 export const clockTime = (seconds) => TIME.format(seconds * 1000);
 
@@ -32,11 +34,11 @@ export class MinuteChart {
         padding: [8, 6, 0, 0],
         scales: {
           x: { time: true, range: (_, low, high) => [Math.min(low, high - 60 * LEAST_MINUTES) - 30, high + 30] },
-          y: { range: (_, __, high) => [0, Math.max(high, 1) * 1.08] },
+          y: { range: (_, __, high) => [0, Math.max(high, 4) * 1.08] },
         },
         axes: [
           { ...axis, grid: { show: false }, values: (_, ticks) => ticks.map(clockTime), space: 64, size: 26 },
-          { ...axis, values: (_, ticks) => ticks.map((tick) => SHORT.format(tick)), space: 32, size: 44 },
+          { ...axis, incrs: WHOLE_STEPS, values: (_, ticks) => ticks.map((tick) => SHORT.format(tick)), space: 32, size: 44 },
         ],
         series: [
           {},
@@ -59,6 +61,8 @@ export class MinuteChart {
   show(minutes, values) {
     this.minutes = minutes;
     this.values = values;
+    this.box.hidden = !values.length;
+    this.box.previousElementSibling.hidden = values.length > 0;
     const last = values.length - 1;
     // The dashed end of an area begins at the last full minute.
     const faintFrom = this.kind === "bars" ? last : last - 1;

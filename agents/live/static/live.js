@@ -26,8 +26,8 @@ function choose(name, value) {
 }
 
 const charts = {
-  orders: new MinuteChart($("orders-chart"), $("orders-now"), "bars", "Orders per minute", (n) => `${COUNT.format(n)} orders`),
-  money: new MinuteChart($("money-chart"), $("money-now"), "area", "GMV per minute", (amount) => `${COUNT.format(amount)} ${currencyOf(newest)}`),
+  orders: new MinuteChart($("orders-chart"), $("orders-now"), "bars", "Orders per minute", (n) => `${COUNT.format(n)} order${n === 1 ? "" : "s"}`),
+  money: new MinuteChart($("money-chart"), $("money-now"), "area", "GMV per minute", (amount) => `${COUNT.format(amount)} ${newest ? currencyOf(newest) : ""}`),
 };
 
 // --- small helpers -----------------------------------------------------------------------------
@@ -57,9 +57,17 @@ function cell(text, className = "", tag = "td") {
   return element;
 }
 
+const salesIn = (scope, currency) => scope.sales.find((one) => one.currency === currency);
+
+function scopeOf(snapshot) {
+  return snapshot.rooms.find((room) => room.room_id === chosen("room", "")) ?? snapshot.total;
+}
+
+// The chosen currency, or the scope's own where nothing was sold in that one.
 function currencyOf(snapshot) {
-  const wanted = chosen("currency", "");
-  return snapshot?.currencies.includes(wanted) ? wanted : (snapshot?.currencies[0] ?? "");
+  const scope = scopeOf(snapshot);
+  const wanted = salesIn(scope, chosen("currency", ""));
+  return (wanted ?? scope.sales[0])?.currency ?? snapshot.currencies[0] ?? "";
 }
 
 // --- sections ----------------------------------------------------------------------------------
@@ -94,7 +102,7 @@ function roomName(room) {
 }
 
 function renderMoney(scope, currency) {
-  const sales = scope.sales.find((one) => one.currency === currency);
+  const sales = salesIn(scope, currency);
   putMoney("gmv", sales?.gmv);
   $("gmv").parentElement.style.setProperty("--glyphs", $("gmv").textContent.length);
   put("currency", currency);
@@ -130,7 +138,7 @@ function duration(ms) {
 function renderAudience({ activity }) {
   putCount("online", activity.online);
   put("conversion", activity.conversion ?? "–");
-  put("conversion-note", `${COUNT.format(activity.buyers)} of ${COUNT.format(activity.viewers)} viewers`);
+  $("conversion-tile").title = `${COUNT.format(activity.buyers)} unique buyers / ${COUNT.format(activity.viewers)} unique viewers`;
   putCount("views", activity.views);
   put("views-note", `by ${COUNT.format(activity.viewers)} people`);
   putCount("likes", activity.likes);
@@ -138,7 +146,7 @@ function renderAudience({ activity }) {
 }
 
 function renderCharts(snapshot, scope, currency) {
-  const digits = scope.sales.find((one) => one.currency === currency)?.digits ?? 0;
+  const digits = salesIn(scope, currency)?.digits ?? 0;
   const line = scope.lines[currency];
   if (!line) {
     charts.orders.show([], []);
@@ -199,7 +207,7 @@ function renderRooms(snapshot, currency, scope) {
   $("rooms").replaceChildren(
     ...snapshot.rooms.map((room) => {
       const row = document.createElement("tr");
-      const sales = room.sales.find((one) => one.currency === currency);
+      const sales = salesIn(room, currency) ?? room.sales[0];
       row.setAttribute("aria-current", String(room.room_id === scope.room_id));
       const name = cell("", "", "th");
       name.scope = "row";
@@ -211,7 +219,8 @@ function renderRooms(snapshot, currency, scope) {
       name.append(button);
       const air = cell(room.on_air ? "●" : "○", room.on_air ? "on" : "");
       air.setAttribute("aria-label", room.on_air ? "on air" : "ended");
-      const gmv = cell(sales?.gmv.text ?? "–");
+      const foreign = sales && sales.currency !== currency ? ` ${sales.currency}` : "";
+      const gmv = cell(sales ? sales.gmv.text + foreign : "–");
       gmv.dataset.minor = sales?.gmv.minor ?? "";
       row.append(air, name, cell(COUNT.format(room.activity.online)), cell(COUNT.format(sales?.orders ?? 0)), gmv);
       return row;
@@ -224,13 +233,13 @@ function announce(scope, currency, trust) {
   // A screen reader would never end if it were told every second.
   if (Date.now() - announcedAt < ANNOUNCE_EVERY_MS) return;
   announcedAt = Date.now();
-  const sales = scope.sales.find((one) => one.currency === currency);
+  const sales = salesIn(scope, currency);
   if (sales) put("announcer", `GMV ${sales.gmv.text} ${currency}, ${trust.verdict.sentence}`);
 }
 
 function render(snapshot) {
   const currency = currencyOf(snapshot);
-  const scope = snapshot.rooms.find((room) => room.room_id === chosen("room", "")) ?? snapshot.total;
+  const scope = scopeOf(snapshot);
   renderControls(snapshot, currency, scope);
   renderMoney(scope, currency);
   renderTrust(snapshot.trust);
