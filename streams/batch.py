@@ -39,13 +39,13 @@ class Batch:
 
     def since(self, position: int) -> Batch:
         """The part of the batch at or above a position; itself where that is all of it."""
-        skip = next((i for i, offset in enumerate(self.offsets) if offset >= position), len(self))
-        if not skip:
+        if position <= self.start:
             return self
+        skip = next((i for i, offset in enumerate(self.offsets) if offset >= position), len(self))
         return Batch(
             topic=self.topic,
             partition=self.partition,
-            start=max(self.start, position),
+            start=position,
             next_offset=max(self.next_offset, position),
             offsets=self.offsets[skip:],
             appended_ms=self.appended_ms[skip:],

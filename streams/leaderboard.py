@@ -10,7 +10,7 @@ Sales belong to the KOL of the order, views to the KOL who hosts the room.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -20,9 +20,13 @@ RANKED_BY: Final = ("net_gmv", "orders", "order_rate")
 
 #: Parts that are this much older than the newest window are final and no longer told apart.
 _KEEP_SECONDS: Final = 2 * 3_600
-#: Arrows compare with the ranks of one minute of event time ago.
+#: Arrows compare with the ranks of one to two minutes of event time ago.
 _COMPARE_SECONDS: Final = 60
 _DAY: Final = 86_400
+
+
+#: (span, ranked by, currency) → KOL → rank.
+_Boards = dict[tuple[str, str, str], dict[str, int]]
 
 
 class Part(NamedTuple):
@@ -46,13 +50,18 @@ class _Sum:
     gmv_minor: int = 0
     refund_minor: int = 0
 
+    def add(self, other: _Sum) -> None:
+        self.orders += other.orders
+        self.gmv_minor += other.gmv_minor
+        self.refund_minor += other.refund_minor
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """One line of a leaderboard.
 
-    ``previous_rank`` is the rank of a minute before, 0 for a newcomer. ``views`` is 0 where the
-    host of no room is known.
+    ``previous_rank`` is the rank of one to two minutes before, 0 for a newcomer. ``views`` is 0
+    where the host of no room is known.
     """
 
     span: str
@@ -76,9 +85,9 @@ class Leaderboard:
         self._sales: dict[tuple[str, str], dict[int, _Sum]] = defaultdict(dict)
         self._views: dict[str, dict[int, int]] = defaultdict(dict)
         self._hosts: dict[str, tuple[str, str]] = {}
-        self._compared: dict[tuple[str, str, str], dict[str, int]] = {}
-        self._shown: dict[tuple[str, str, str], dict[str, int]] = {}
-        self._compared_at = 0
+        self._compared: _Boards = {}
+        self._kept: _Boards = {}
+        self._kept_at = 0
 
     def host(self, room_id: str, kol_id: str, currency: str) -> None:
         """Learn who hosts a room, and in which currency its views are shown."""
@@ -93,7 +102,7 @@ class Leaderboard:
         self._merge(part)
 
     def load(self, part: Part) -> None:
-        """Take one part in from the store, however old."""
+        """Take one part in from the store, however old; before anything was forgotten."""
         self._merge(part)
 
     def _merge(self, part: Part) -> None:
@@ -105,31 +114,44 @@ class Leaderboard:
         gained = [now - then for now, then in zip(part.values, before, strict=True)]
         if part.kind == "sales":
             windows = self._sales[part.subject, part.currency]
-            total = windows.setdefault(part.window, _Sum())
-            total.orders += gained[0]
-            total.gmv_minor += gained[1]
-            total.refund_minor += gained[2]
+            windows.setdefault(part.window, _Sum()).add(_Sum(*gained))
         else:
             views = self._views[part.subject]
             views[part.window] = views.get(part.window, 0) + gained[0]
         self.now = max(self.now, part.window)
 
     def forget_settled(self) -> None:
-        """Drop what tells old parts apart; their sums stay. Bounds the memory."""
+        """Drop what tells old parts apart; their sums stay, one per day. Bounds the memory.
+
+        The start of their day is before the horizon too: no span tells the two apart.
+        """
         horizon = self.now - _KEEP_SECONDS
         for key in [key for key in self._parts if key[3] < horizon]:
             del self._parts[key]
+        for sales in self._sales.values():
+            for window in _settled(sales, horizon):
+                sales.setdefault(window - window % _DAY, _Sum()).add(sales.pop(window))
+        for views in self._views.values():
+            for window in _settled(views, horizon):
+                day = window - window % _DAY
+                views[day] = views.get(day, 0) + views.pop(window)
 
     def ranks(self) -> Iterator[Ranked]:
         """All leaderboards at the newest window, and from which rank each KOL came."""
-        if self.now - self._compared_at >= _COMPARE_SECONDS:
-            self._compared, self._compared_at = self._shown, self.now
-        self._shown = {}
+        is_due = self.now - self._kept_at >= _COMPARE_SECONDS
+        if is_due:
+            self._compared = self._kept
+        shown: _Boards = {}
         for span in SPANS:
             lines = self._lines(span)
             for ranked_by in RANKED_BY:
                 for currency in sorted({currency for _, currency in lines}):
-                    yield from self._rank(span, ranked_by, currency, lines)
+                    board = (span, ranked_by, currency)
+                    ranked = list(self._rank(*board, lines))
+                    shown[board] = {line.kol_id: line.rank for line in ranked}
+                    yield from ranked
+        if is_due:
+            self._kept, self._kept_at = shown, self.now
 
     def _rank(
         self,
@@ -138,13 +160,11 @@ class Leaderboard:
         currency: str,
         lines: dict[tuple[str, str], tuple[_Sum, int]],
     ) -> Iterator[Ranked]:
-        board = (span, ranked_by, currency)
-        before = self._compared.get(board, {})
+        before = self._compared.get((span, ranked_by, currency), {})
         entries = [
             (kol, *line) for (kol, in_currency), line in lines.items() if in_currency == currency
         ]
         entries.sort(key=lambda entry: _order(ranked_by, *entry))
-        self._shown[board] = {kol: rank for rank, (kol, *_) in enumerate(entries, 1)}
         for rank, (kol, total, views) in enumerate(entries, 1):
             yield Ranked(
                 span=span,
@@ -171,9 +191,7 @@ class Leaderboard:
             total = _Sum()
             for window, one in sales.items():
                 if window >= since:
-                    total.orders += one.orders
-                    total.gmv_minor += one.gmv_minor
-                    total.refund_minor += one.refund_minor
+                    total.add(one)
             if total.orders or total.refund_minor:
                 lines[who] = (total, views.get(who, 0))
         return lines
@@ -183,6 +201,10 @@ class Leaderboard:
         if seconds is not None:
             return self.now - seconds
         return self.now - self.now % _DAY if span == "today" else 0
+
+
+def _settled(windows: Iterable[int], horizon: int) -> list[int]:
+    return [window for window in windows if window < horizon and window % _DAY]
 
 
 def _order(ranked_by: str, kol: str, total: _Sum, views: int) -> tuple[float, int, str]:
