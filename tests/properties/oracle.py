@@ -58,8 +58,10 @@ def expect(log: Log) -> Expected:
                     result.refused[record.offset] = "conflict"
                 continue
             entries[identity] = content
-            amount = content.get("paid_minor", content.get("amount_minor"))
-            result.ledger[identity] = (record.offset, amount)
+            amount_minor = (
+                event.paid_minor if isinstance(event, e.OrderPaid) else event.amount_minor
+            )
+            result.ledger[identity] = (record.offset, amount_minor)
         else:
             full = len(accepted_ids) // policy.dedup_ids * policy.dedup_ids
             if event.event_id in accepted_ids[max(0, full - policy.dedup_ids) :]:

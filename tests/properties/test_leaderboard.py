@@ -1,0 +1,170 @@
+"""The leaderboard merges parts in any order, and ranks as a naive reader of the rows would."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.leaderboard import RANKED_BY, SPANS, Leaderboard, Part, Ranked
+
+#: 00:30 UTC of a day, so that "today" began a moment ago.
+START = 1_732_233_600 + 1_800
+KOLS = ("kol-1", "kol-2", "kol-3")
+#: Room → host; nobody knows who hosts the last one.
+HOSTS = {"room-1": ("kol-1", "EUR"), "room-2": ("kol-2", "EUR"), "room-3": ("kol-1", "JPY")}
+ROOMS = (*HOSTS, "room-4")
+
+
+@st.composite
+def histories(draw: st.DrawFn, longest: int = 7_000) -> list[Part]:
+    """Parts in the order of their making: what is newer has a higher version and is not smaller.
+
+    Args:
+        draw: of Hypothesis.
+        longest: seconds between the oldest and the newest window.
+    """
+    parts: dict[tuple[str, ...], Part] = {}
+    made = []
+    drawn = draw(
+        st.lists(
+            st.tuples(
+                st.booleans(),
+                st.integers(0, 3),
+                st.sampled_from(("EUR", "JPY")),
+                st.integers(0, longest // 10),
+                st.sampled_from(("0/a", "0/b", "1/a")),
+                st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 2)),
+            ),
+            max_size=30,
+        )
+    )
+    for version, (is_sale, who, currency, steps, key, more) in enumerate(drawn):
+        kind = "sales" if is_sale else "views"
+        subject = KOLS[who % len(KOLS)] if is_sale else ROOMS[who]
+        window = START + 10 * steps
+        name = (kind, subject, currency, str(window), key)
+        gained = (more[0], 100 * more[1] * bool(more[0]), 50 * more[2]) if is_sale else more[:1]
+        before = parts[name].values if name in parts else (0,) * len(gained)
+        values = tuple(a + b for a, b in zip(before, gained, strict=True))
+        part = Part(kind, subject, currency if is_sale else "", window, key, version, values)
+        parts[name] = part
+        made.append(part)
+    return made
+
+
+def board_of(parts: list[Part]) -> Leaderboard:
+    board = Leaderboard()
+    for room_id, (kol_id, currency) in HOSTS.items():
+        board.host(room_id, kol_id, currency)
+    for part in parts:
+        board.update(part)
+    return board
+
+
+def naive_ranks(parts: list[Part]) -> list[Ranked]:
+    """Sum the newest version of every part, sort, and number the lines."""
+    latest = {(p.kind, p.subject, p.currency, p.window, p.key): p for p in parts}
+    now = max((part.window for part in parts), default=0)
+    since = {"5m": now - 300, "1h": now - 3_600, "show": 0, "today": now // 86_400 * 86_400}
+    lines = []
+    for span in SPANS:
+        sales: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+        views: dict[tuple[str, str], int] = defaultdict(int)
+        for part in latest.values():
+            if part.window < since[span]:
+                continue
+            if part.kind == "views":
+                views[HOSTS.get(part.subject, ("", ""))] += part.values[0]
+            else:
+                total = sales[part.currency, part.subject]
+                total[:] = [a + b for a, b in zip(total, part.values, strict=True)]
+        for ranked_by in RANKED_BY:
+            for currency in ("EUR", "JPY"):
+                entries = []
+                for (paid_in, kol), (orders, gmv, refund) in sales.items():
+                    if paid_in == currency and (orders or refund):
+                        seen = views[kol, currency]
+                        rate = Fraction(orders, seen) if seen else Fraction(0)
+                        by = {
+                            "net_gmv": (gmv - refund, orders),
+                            "orders": (orders, gmv - refund),
+                            "order_rate": (rate, orders),
+                        }[ranked_by]
+                        entries.append((-by[0], -by[1], kol, orders, seen, gmv, gmv - refund))
+                for rank, (_, _, kol, orders, seen, gmv, net) in enumerate(sorted(entries), 1):
+                    lines.append(
+                        Ranked(span, ranked_by, currency, kol, rank, 0, orders, seen, gmv, net)
+                    )
+    return lines
+
+
+@given(histories())
+def test_ranks_equal_those_of_a_naive_reader(parts: list[Part]) -> None:
+    assert list(board_of(parts).ranks()) == naive_ranks(parts)
+
+
+@given(histories(longest=200_000))
+def test_ranks_of_rows_loaded_from_the_store_equal_those_of_a_naive_reader(
+    parts: list[Part],
+) -> None:
+    board = board_of([])
+    for part in parts:
+        board.load(part)
+    assert list(board.ranks()) == naive_ranks(parts)
+
+
+@given(histories(), st.data())
+def test_order_repetition_and_older_versions_do_not_matter(
+    parts: list[Part], data: st.DataObject
+) -> None:
+    again = data.draw(st.lists(st.sampled_from(parts), max_size=10)) if parts else []
+    shuffled = data.draw(st.permutations(parts + again))
+    board = board_of(shuffled)
+    assert list(board.ranks()) == list(board_of(parts).ranks())
+    for part in again:
+        board.update(part)
+    assert list(board.ranks()) == list(board_of(parts).ranks())
+
+
+@given(histories(longest=200_000), st.data())
+def test_forgetting_what_is_settled_changes_no_rank_now_or_later(
+    parts: list[Part], data: st.DataObject
+) -> None:
+    parts = sorted(parts, key=lambda part: (part.window, part.version))
+    cuts = data.draw(st.sets(st.integers(0, len(parts))))
+    plain, forgetting = board_of([]), board_of([])
+    for index, part in enumerate(parts):
+        if index in cuts:
+            forgetting.forget_settled()
+            assert list(forgetting.ranks()) == list(plain.ranks())
+        plain.update(part)
+        forgetting.update(part)
+        # A part that was forgotten and comes once more is not counted twice.
+        forgetting.update(parts[0])
+    forgetting.forget_settled()
+    assert list(forgetting.ranks()) == list(plain.ranks())
+
+
+@given(histories(), st.integers(0, 100))
+def test_ties_go_to_the_smaller_id_whatever_came_first(parts: list[Part], orders: int) -> None:
+    twins = [
+        Part("sales", kol, "USD", START, "0/a", 1_000, (1 + orders, 7, 3))
+        for kol in ("twin-b", "twin-a", "twin-c")
+    ]
+    for order in (twins + parts, parts + twins[::-1]):
+        lines = [line for line in board_of(order).ranks() if line.currency == "USD"]
+        for span in {line.span for line in lines}:
+            for ranked_by in RANKED_BY:
+                names = [x.kol_id for x in lines if (x.span, x.ranked_by) == (span, ranked_by)]
+                assert names == ["twin-a", "twin-b", "twin-c"]
+
+
+@given(histories())
+def test_asking_for_the_ranks_twice_gives_the_same_lines(parts: list[Part]) -> None:
+    board = board_of(parts)
+    first = list(board.ranks())
+    assert [replace(line, previous_rank=0) for line in board.ranks()] == first
