@@ -87,7 +87,7 @@ def headline() -> tuple[Any, ...]:
             decimals=2,
         ),
         single_figure(
-            "Viewers online",
+            "Viewers online now",
             "Views minus leaves, live only, in rooms on air at the end of the time range.",
             _rows("viewers_online_now"),
             unit="none",
