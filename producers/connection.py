@@ -31,7 +31,7 @@ async def answering(bootstrap: str) -> AsyncIterator[None]:
             f"No Kafka broker answers at {bootstrap}.",
             f"Start it, or give its address in LIVESHOP_BROKERS. ({type(error).__name__}: {error})",
         ) from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{bootstrap!r} is not an address of a Kafka broker.",
             "Give HOST:PORT, or several of them with commas in between.",

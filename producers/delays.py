@@ -12,11 +12,13 @@ from collections import defaultdict
 import numpy as np
 from numpy.typing import NDArray
 
-from producers.record import EventDict, Kind
+from producers.record import EventDict
 
 #: (due_ms, sequence, topic, key, event or garbage bytes, kind). The sequence is unique, and orders
 #: what is due in the same millisecond: causes before effects.
-Delayed = tuple[int, int, str, bytes, EventDict | bytes, Kind]
+#: The kind is its number: a tuple of numbers and strings is none of the garbage collector's business,
+#: which matters with hundreds of thousands of them.
+Delayed = tuple[int, int, str, bytes, EventDict | bytes, int]
 
 
 class DelayQueue:

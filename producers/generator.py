@@ -28,6 +28,7 @@ from schemas.events import EARLIEST_EVENT_MS, LATEST_EVENT_MS
 from schemas.topics import ROOMS
 
 _LARGEST_SCALE: Final = 1_000_000.0
+_KINDS: Final = {kind.value: kind for kind in Kind}
 
 
 class Show:
@@ -133,7 +134,14 @@ class Show:
         endings = announcer.endings(until_ms)
         queue.put_few(
             [
-                (event["occurred_at_ms"], -order, ROOMS.name, record_key(event), event, Kind.EVENT)
+                (
+                    event["occurred_at_ms"],
+                    -order,
+                    ROOMS.name,
+                    record_key(event),
+                    event,
+                    Kind.EVENT.value,
+                )
                 for order, event in enumerate(endings, 1)
                 if event["occurred_at_ms"] < until_ms
             ]
@@ -155,7 +163,8 @@ class Show:
 
 
 def _record(entry: Delayed, due_ms: int) -> OutRecord:
-    _due_ms, _sequence, topic, key, content, kind = entry
+    _due_ms, _sequence, topic, key, content, number = entry
+    kind = _KINDS[number]
     if isinstance(content, bytes):
         return OutRecord(due_ms, topic, key, content, kind, None)
     return OutRecord(due_ms, topic, key, orjson.dumps(content), kind, content)

@@ -58,7 +58,7 @@ class Noise:
         sequence = range(self._sequence, self._sequence + _STRIDE * count, _STRIDE)
         self._sequence += _STRIDE * count
         happens = occurred_ms <= until_ms
-        kinds = [Kind.LATE if is_late else Kind.EVENT for is_late in late.tolist()]
+        kinds = np.where(late, Kind.LATE.value, Kind.EVENT.value).tolist()
         entries: list[Delayed] = list(
             zip(
                 due_ms.tolist(),
@@ -74,16 +74,16 @@ class Noise:
         copies = np.flatnonzero(twice & happens).tolist()
         queue.put_few(
             [
-                (int(again_ms[i]), entries[i][1] + 2, *entries[i][2:5], Kind.DUPLICATE)
+                (int(again_ms[i]), entries[i][1] + 2, *entries[i][2:5], Kind.DUPLICATE.value)
                 for i in copies
             ]
         )
-        garbage = zip(
-            np.flatnonzero(spoiled & happens).tolist(),
-            self._ids.take(int(np.count_nonzero(spoiled & happens)), "x-"),
-            strict=True,
+        # Named before the cut of the run is looked at, which must not rename what comes before it.
+        places = np.flatnonzero(spoiled).tolist()
+        garbage = zip(places, self._ids.take(len(places), "x-"), strict=True)
+        queue.put_few(
+            [self._spoil(entries[i], int(maker[i]), name) for i, name in garbage if happens[i]]
         )
-        queue.put_few([self._spoil(entries[i], int(maker[i]), name) for i, name in garbage])
 
     def _spoil(self, beside: Delayed, maker: int, event_id: str) -> Delayed:
         """A garbage record that arrives together with a sound one of the same room."""
@@ -94,4 +94,4 @@ class Noise:
         value = make(Sound(room_id, event["occurred_at_ms"], event_id))
         # In the compacted topic garbage must not take the key of a fact, or it would replace it.
         key = f"{room_id}:{event_id}" if topic == ROOMS.name else room_id
-        return due_ms, sequence + 1, topic, key.encode(), value, Kind.UNREADABLE
+        return due_ms, sequence + 1, topic, key.encode(), value, Kind.UNREADABLE.value

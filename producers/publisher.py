@@ -76,6 +76,7 @@ class Publisher:
         self._producer: Any = None
         self._partitions: dict[str, int] = {}
         self._in_flight_records = 0
+        self._ends: dict[tuple[str, int], int] = {}
         self._landed = asyncio.Event()
         self._failure: BaseException | None = None
 
@@ -83,6 +84,11 @@ class Publisher:
     def partitions(self) -> dict[str, int]:
         """Topic → number of partitions, as the broker says."""
         return dict(self._partitions)
+
+    @property
+    def ends(self) -> dict[tuple[str, int], int]:
+        """(topic, partition) → offset after the last record that the broker acknowledged."""
+        return dict(self._ends)
 
     @property
     def in_flight_records(self) -> int:
@@ -198,8 +204,13 @@ class Publisher:
 
         def landed(future: asyncio.Future[Any]) -> None:
             self._in_flight_records -= count
-            if not future.cancelled() and (error := future.exception()) is not None:
+            if future.cancelled():
+                pass
+            elif (error := future.exception()) is not None:
                 self._failure = self._failure or error
+            else:
+                end = future.result().offset + count
+                self._ends[topic, partition] = max(end, self._ends.get((topic, partition), 0))
             self._landed.set()
 
         landing.add_done_callback(landed)

@@ -29,7 +29,8 @@ from schemas.topics import EVENT_TOPICS, TOPIC_OF_TYPE
 
 _TOPICS: Final = frozenset(topic.name for topic in EVENT_TOPICS)
 _HINT: Final = (
-    "Each line must be one event as in schemas/json, or a record with due_ms, topic, key and value."
+    "Each line must be one event as in schemas/json, or a record with due_ms, topic, key and "
+    "value; `liveshop record FILE` writes such files."
 )
 
 #: Half the time of gzip's default level, for files a tenth larger.
@@ -180,7 +181,7 @@ def _from_event(event: dict[str, Any], line: bytes) -> OutRecord:
 
 def _from_envelope(content: dict[str, Any]) -> OutRecord:
     topic, key = content["topic"], content.get("key")
-    if topic not in _TOPICS:
+    if not isinstance(topic, str) or topic not in _TOPICS:
         raise _BadLineError(f"names {topic!r}, which is no topic of events")
     if not isinstance(key, str):
         raise _BadLineError("lacks key")
