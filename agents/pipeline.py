@@ -123,7 +123,7 @@ class Pipeline:
             first = await log.earliest_offsets(*assigned)
             end = await log.highwaters(*assigned)
             for tp in assigned:
-                self._check_bounds(tp, first[tp], end[tp])
+                await self._check_bounds(tp, first[tp], end[tp], log)
             self._metrics.rebalances.inc()
         return {tp: self.folds[tp].next_offset for tp in assigned}
 
@@ -145,9 +145,9 @@ class Pipeline:
         self._counted[tp] = replace(fold.counts)
         return fold
 
-    def _check_bounds(self, tp: TP, first: int, end: int) -> None:
+    async def _check_bounds(self, tp: TP, first: int, end: int, log: LogBounds) -> None:
         fold = self.folds[tp]
-        if fold.next_offset > end:
+        if fold.next_offset > end and not await log.reaches(tp, fold.next_offset):
             raise UsageError(
                 f"{tp.topic}/{tp.partition} ends at offset {end}, but the store has it folded up "
                 f"to {fold.next_offset}: the topic was created anew.",

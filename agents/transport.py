@@ -32,6 +32,9 @@ from streams.batch import Batch
 
 logger = logging.getLogger(__name__)
 
+#: How long a record that should be there is waited for.
+_PROBE_MS = 5_000
+
 
 class Positions(Protocol):
     """Who knows where a partition goes on; the worker's pipeline."""
@@ -52,7 +55,10 @@ class LogBounds(Protocol):
         """Offset of the first record that the log still has."""
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """Offset after the last record."""
+        """Offset after the last record; some brokers name the start of the last batch."""
+
+    async def reaches(self, tp: TP, position: int) -> bool:
+        """Whether the log has every offset below a position, found out by reading it."""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -62,6 +68,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         super().__post_init__()
         #: Where the next batch of each partition starts.
         self.next_start: dict[TP, int] = {}
+
+    async def reaches(self, tp: TP, position: int) -> bool:
+        """See :class:`LogBounds`."""
+        reached: bool = await self.call_thread(self._reaches, tp, position)
+        return reached
+
+    async def _reaches(self, tp: TP, position: int) -> bool:
+        consumer = self._create_client_consumer(self.transport)
+        await consumer.start()
+        try:
+            aiotp = driver.ensure_aiokafka_TP(tp)
+            consumer.assign([aiotp])
+            consumer.seek(aiotp, position - 1)
+            # A log that is shorter makes the consumer begin anew, below the position.
+            found = await consumer.getmany(aiotp, timeout_ms=_PROBE_MS, max_records=1)
+            return any(run and run[0].offset >= position - 1 for run in found.values())
+        finally:
+            await consumer.stop()
 
     async def seek_batched(self, positions: Mapping[TP, int]) -> None:
         """Seek, and begin a new chain of batches there."""
@@ -135,6 +159,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             **{TP(tp.topic, tp.partition): at for tp, at in committed.items()},
             **positions,
         }
+
+    async def reaches(self, tp: TP, position: int) -> bool:
+        """See :class:`LogBounds`."""
+        return await self._thread.reaches(tp, position)
 
     # --- delivery ----------------------------------------------------------------------------
 

@@ -162,7 +162,8 @@ class Worker:
             ends = await app.consumer.highwaters(*flushed) if flushed else {}
             self._lag = 0
             for tp, at in flushed.items():
-                lag = max(0, ends[tp] - at)
+                # The newest fetch knows better where the embedded broker's log ends.
+                lag = max(0, ends[tp] - at, (app.consumer.highwater(tp) or 0) - at)
                 self._lag += lag
                 self.metrics.lag.labels(tp.topic, tp.partition).set(lag)
             now, total = time.monotonic(), sum(flushed.values())

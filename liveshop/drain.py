@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -59,21 +59,32 @@ class Lag:
         }
         return {name: len(numbers) for name, numbers in found.items() if numbers}
 
-    async def measure(self) -> int:
-        """Records that are in Kafka and not acknowledged."""
+    async def measure(self, sent: Mapping[tuple[str, int], int] | None = None) -> int:
+        """Records that are in Kafka and not acknowledged by the group.
+
+        Args:
+            sent: (topic, partition) → end of the log as the producer knows it. It is exact, where
+                the embedded broker names the start of the last batch when asked for the end.
+        """
         ends = await self._consumer.end_offsets(self._partitions)
         lag = 0
-        for partition, end in ends.items():
+        for partition, listed in ends.items():
+            end = max(listed, (sent or {}).get((partition.topic, partition.partition), 0))
             try:
                 done = await self._consumer.committed(partition)
             except KafkaError:
                 done = None  # The coordinator is moving; the next look tells.
-            lag += end - (done or 0)
+            lag += max(0, end - (done or 0))
         return lag
 
 
-async def drain(lag: Lag, limit_s: float, on_progress: Callable[[int], None] | None = None) -> None:
-    """Wait until the lag is 0.
+async def drain(
+    lag: Lag,
+    limit_s: float,
+    sent: Mapping[tuple[str, int], int] | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> None:
+    """Wait until the lag is 0; ``sent`` as for :meth:`Lag.measure`.
 
     Raises:
         Unavailable: it is not after ``limit_s`` without any progress.
@@ -81,7 +92,7 @@ async def drain(lag: Lag, limit_s: float, on_progress: Callable[[int], None] | N
     loop = asyncio.get_running_loop()
     best, since = -1, loop.time()
     while True:
-        left = await lag.measure()
+        left = await lag.measure(sent)
         if on_progress is not None:
             on_progress(left)
         if not left:

@@ -139,7 +139,9 @@ async def _replay_and_drain(plan: _Plan, stack: Stack, *, quiet: bool) -> Replay
             sent = await replay(plan.show, publisher, plan.schedule, plan.duration_s, on_progress)
     async with Lag(stack.brokers, plan.settings.group) as lag:
         with _bar("draining", None, quiet=quiet) as to:
-            await drain(lag, _DRAIN_LIMIT_S, lambda left: to(0, f"{left:,} records left"))
+            await drain(
+                lag, _DRAIN_LIMIT_S, publisher.ends, lambda left: to(0, f"{left:,} records left")
+            )
     return sent
 
 
