@@ -49,6 +49,7 @@ def build() -> dict[str, Any]:
     )
     for title, panels in (
         ("Now", sales.headline()),
+        ("Rooms", sales.rooms()),
         ("Show", sales.show()),
         ("KOLs, promotions, products", sales.rankings()),
         ("Can it be believed?", sales.trust()),

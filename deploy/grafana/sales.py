@@ -30,6 +30,13 @@ _MONEY_COLUMNS: Final[Overrides] = {
     "refunded": {"displayName": "Refunds, $currency", "decimals": 2},
     "net_gmv": {"displayName": "Net GMV, $currency", "decimals": 2},
 }
+#: A replayed show has event times of its own, which "the last hour" misses.
+_SHOW_THIS_ROOM: Final = {
+    "title": "Show this room, in its own time",
+    "url": "/d/liveshop-live?from=${__data.fields.started.numeric}"
+    "&to=${__data.fields.until.numeric}&var-room=${__data.fields.room_id:percentencode}"
+    "&var-currency=${__data.fields.currency}",
+}
 _RIGHT_AXIS_LINE: Final = {
     "custom.axisPlacement": "right",
     "custom.drawStyle": "line",
@@ -115,6 +122,24 @@ def headline() -> tuple[Any, ...]:
             overrides={
                 "gap_records": {"displayName": "gap"},
                 "unreadable_records": {"displayName": "unreadable"},
+            },
+        ),
+    )
+
+
+def rooms() -> tuple[Any, ...]:
+    """Which shows there are, whatever the time range."""
+    return (
+        grid(
+            "Rooms, of any time",
+            "Newest first. A click on a room shows it alone, with its own time range.",
+            _rows("rooms"),
+            width=24,
+            height=6,
+            overrides={
+                "room_id": {"displayName": "Room", "links": [_SHOW_THIS_ROOM]},
+                "kol_id": {"displayName": "KOL"},
+                "until": {"displayName": "Ended (on air: 6 h shown)"},
             },
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,10 @@ class TestSql:
         )
         assert figures("KOLs in the last 5 minutes, $currency [A]") == [
             (1, 2, "Anna", 3, 35.55, 33.05)
+        ]
+        assert figures("Rooms, of any time [A]") == [
+            ("o'brien", "Lipsticks", "", "Anna", "EUR", START, START + timedelta(hours=6)),
+            ("tokyo", "Bags", "", "Yuki", "JPY", START, START + timedelta(minutes=3)),
         ]
         assert figures("Products, $currency [A]") == [
             ("lipstick", 50, 5, 3, 4, 6, 35.55, 2.5, 33.05, 0.1, 0.8)
