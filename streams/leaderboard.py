@@ -136,22 +136,24 @@ class Leaderboard:
                 day = window - window % _DAY
                 views[day] = views.get(day, 0) + views.pop(window)
 
-    def ranks(self) -> Iterator[Ranked]:
+    def ranks(self) -> list[Ranked]:
         """All leaderboards at the newest window, and from which rank each KOL came."""
         is_due = self.now - self._kept_at >= _COMPARE_SECONDS
         if is_due:
             self._compared = self._kept
+        ranked: list[Ranked] = []
         shown: _Boards = {}
         for span in SPANS:
             lines = self._lines(span)
             for ranked_by in RANKED_BY:
                 for currency in sorted({currency for _, currency in lines}):
                     board = (span, ranked_by, currency)
-                    ranked = list(self._rank(*board, lines))
-                    shown[board] = {line.kol_id: line.rank for line in ranked}
-                    yield from ranked
+                    whole = list(self._rank(*board, lines))
+                    shown[board] = {line.kol_id: line.rank for line in whole}
+                    ranked += whole
         if is_due:
             self._kept, self._kept_at = shown, self.now
+        return ranked
 
     def _rank(
         self,

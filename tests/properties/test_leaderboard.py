@@ -104,7 +104,7 @@ def naive_ranks(parts: list[Part]) -> list[Ranked]:
 
 @given(histories())
 def test_ranks_equal_those_of_a_naive_reader(parts: list[Part]) -> None:
-    assert list(board_of(parts).ranks()) == naive_ranks(parts)
+    assert board_of(parts).ranks() == naive_ranks(parts)
 
 
 @given(histories(longest=200_000))
@@ -114,7 +114,7 @@ def test_ranks_of_rows_loaded_from_the_store_equal_those_of_a_naive_reader(
     board = board_of([])
     for part in parts:
         board.load(part)
-    assert list(board.ranks()) == naive_ranks(parts)
+    assert board.ranks() == naive_ranks(parts)
 
 
 @given(histories(), st.data())
@@ -124,10 +124,10 @@ def test_order_repetition_and_older_versions_do_not_matter(
     again = data.draw(st.lists(st.sampled_from(parts), max_size=10)) if parts else []
     shuffled = data.draw(st.permutations(parts + again))
     board = board_of(shuffled)
-    assert list(board.ranks()) == list(board_of(parts).ranks())
+    assert board.ranks() == board_of(parts).ranks()
     for part in again:
         board.update(part)
-    assert list(board.ranks()) == list(board_of(parts).ranks())
+    assert board.ranks() == board_of(parts).ranks()
 
 
 @given(histories(longest=200_000), st.data())
@@ -140,13 +140,13 @@ def test_forgetting_what_is_settled_changes_no_rank_now_or_later(
     for index, part in enumerate(parts):
         if index in cuts:
             forgetting.forget_settled()
-            assert list(forgetting.ranks()) == list(plain.ranks())
+            assert forgetting.ranks() == plain.ranks()
         plain.update(part)
         forgetting.update(part)
         # A part that was forgotten and comes once more is not counted twice.
         forgetting.update(parts[0])
     forgetting.forget_settled()
-    assert list(forgetting.ranks()) == list(plain.ranks())
+    assert forgetting.ranks() == plain.ranks()
 
 
 @given(histories(), st.integers(0, 100))
@@ -166,5 +166,5 @@ def test_ties_go_to_the_smaller_id_whatever_came_first(parts: list[Part], orders
 @given(histories())
 def test_asking_for_the_ranks_twice_gives_the_same_lines(parts: list[Part]) -> None:
     board = board_of(parts)
-    first = list(board.ranks())
+    first = board.ranks()
     assert [replace(line, previous_rank=0) for line in board.ranks()] == first

@@ -1,0 +1,110 @@
+"""Ranks, ties, spans and arrows of the leaderboard, by hand."""
+
+from __future__ import annotations
+
+from streams.leaderboard import Leaderboard, Part
+
+NOON = 1_732_276_800
+
+
+def sale(kol: str, second: int, version: int, orders: int, gmv: int, refund: int = 0) -> Part:
+    return Part("sales", kol, "EUR", NOON + second, "0/room", version, (orders, gmv, refund))
+
+
+def views(room: str, second: int, version: int, count: int) -> Part:
+    return Part("views", room, "", NOON + second, "0/feed", version, (count,))
+
+
+def standing(board: Leaderboard, span: str = "show", ranked_by: str = "net_gmv") -> list[str]:
+    return [
+        line.kol_id
+        for line in board.ranks()
+        if (line.span, line.ranked_by, line.currency) == (span, ranked_by, "EUR")
+    ]
+
+
+def test_highest_net_gmv_is_first_and_refunds_count_against_it() -> None:
+    board = Leaderboard()
+    board.update(sale("lena", 0, 1, orders=3, gmv=10_000, refund=4_000))
+    board.update(sale("mia", 0, 1, orders=1, gmv=7_000))
+    assert standing(board) == ["mia", "lena"]
+    assert standing(board, ranked_by="orders") == ["lena", "mia"]
+    line = board.ranks()[0]
+    assert (line.rank, line.orders, line.gmv_minor, line.net_gmv_minor) == (1, 1, 7_000, 7_000)
+
+
+def test_order_rate_is_orders_per_view_of_the_rooms_that_a_kol_hosts() -> None:
+    board = Leaderboard()
+    board.host("big", "lena", "EUR")
+    board.host("small", "mia", "EUR")
+    board.update(views("big", 0, 1, 1_000))
+    board.update(views("small", 0, 2, 10))
+    board.update(sale("lena", 0, 3, orders=5, gmv=500))
+    board.update(sale("mia", 0, 3, orders=1, gmv=100))
+    board.update(sale("nobody", 0, 3, orders=9, gmv=900))
+    assert standing(board, ranked_by="order_rate") == ["mia", "lena", "nobody"]
+
+
+def test_newer_version_replaces_and_an_older_one_or_a_repetition_changes_nothing() -> None:
+    board = Leaderboard()
+    for part in (
+        sale("lena", 0, 5, orders=2, gmv=200),
+        sale("lena", 0, 9, orders=3, gmv=300),
+        sale("lena", 0, 5, orders=2, gmv=200),
+        sale("lena", 0, 9, orders=3, gmv=300),
+    ):
+        board.update(part)
+    assert board.ranks()[0].gmv_minor == 300
+
+
+def test_short_spans_leave_out_what_is_older() -> None:
+    board = Leaderboard()
+    board.update(sale("early", 0, 1, orders=1, gmv=900))
+    board.update(sale("late", 3_000, 2, orders=1, gmv=100))
+    assert standing(board, "5m") == ["late"]
+    assert standing(board, "1h") == ["early", "late"]
+    board.update(sale("late", 3_610, 3, orders=1, gmv=100))
+    assert standing(board, "1h") == ["late"]
+    assert standing(board, "today") == ["early", "late"]
+    board.update(sale("late", 43_200, 4, orders=1, gmv=100))  # midnight
+    assert standing(board, "today") == ["late"]
+    assert standing(board, "show") == ["early", "late"]
+
+
+def test_part_that_may_have_been_settled_before_is_left_to_the_store() -> None:
+    board = Leaderboard()
+    board.update(sale("lena", 7_210, 1, orders=1, gmv=1))
+    board.update(sale("mia", 0, 2, orders=1, gmv=9))
+    assert standing(board) == ["lena"]
+    board.load(sale("mia", 0, 2, orders=1, gmv=9))
+    assert standing(board) == ["mia", "lena"]
+
+
+def test_arrow_compares_with_the_rank_of_one_to_two_minutes_before() -> None:
+    board = Leaderboard()
+    arrows = []
+    for step in range(19):  # a window every ten seconds; mia overtakes at 30 s
+        gmv = 100 if step < 3 else 10_000
+        board.update(sale("lena", 0, 1, orders=1, gmv=1_000))
+        board.update(sale("mia", 10 * step, step, orders=1, gmv=gmv))
+        line = next(line for line in board.ranks() if line.span == "show" and line.kol_id == "mia")
+        arrows.append((line.previous_rank, line.rank))
+    assert arrows[:3] == [(0, 2)] * 3  # nothing to compare with yet
+    assert arrows[3:6] == [(0, 1)] * 3
+    assert arrows[6:12] == [(2, 1)] * 6  # the rank at 0 s
+    assert arrows[12:] == [(1, 1)] * 7  # the rank at 60 s
+
+
+def test_long_show_is_held_as_one_sum_per_day() -> None:
+    board = Leaderboard()
+    board.host("room", "lena", "EUR")
+    for minute in range(24 * 60):
+        board.update(sale("lena", 60 * minute, minute, orders=1, gmv=10))
+        board.update(views("room", 60 * minute, minute, 2))
+        board.forget_settled()
+    assert len(board._parts) <= 2 * (120 + 1)
+    assert len(board._sales["lena", "EUR"]) == len(board._views["room"]) <= 120 + 2
+    total = next(line for line in board.ranks() if line.span == "show")
+    assert (total.orders, total.gmv_minor, total.views) == (1_440, 14_400, 2_880)
+    today = next(line for line in board.ranks() if line.span == "today")
+    assert (today.orders, today.views) == (720, 1_440)
