@@ -1,13 +1,8 @@
-"""The compose file, the image and Grafana's provisioning, as far as they can be read without Docker.
-
-YAML is read by the system's Python (Debian's python3-yaml): the project itself needs no YAML.
-"""
+"""The compose file, the image and Grafana's provisioning, as far as they can be read."""
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +10,13 @@ import pytest
 
 from deploy.grafana.panels import CLICKHOUSE, CLICKHOUSE_PLUGIN_VERSION, PROMETHEUS
 from liveshop.settings import Settings
-from tests.fixtures.need import need
+from tests.unit.deploy import plain_yaml
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
-PYTHON_WITH_YAML = "/usr/bin/python3"
-READ_YAML = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The parsed file; fails the test if it is not YAML."""
-    has_yaml = Path(PYTHON_WITH_YAML).exists() and not subprocess.call(
-        [PYTHON_WITH_YAML, "-c", "import yaml"], stderr=subprocess.DEVNULL
-    )
-    need(has_yaml, "needs Debian's python3-yaml: run deploy/test-servers.sh")
-    ran = subprocess.run(
-        [PYTHON_WITH_YAML, "-c", READ_YAML],
-        input=path.read_bytes(),
-        capture_output=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr.decode()
-    document: dict[str, Any] = json.loads(ran.stdout)
+    document: dict[str, Any] = plain_yaml.parse(path.read_text(encoding="utf-8"))
     return document
 
 
