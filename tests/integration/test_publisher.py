@@ -147,6 +147,23 @@ async def test_a_broker_that_goes_away_ends_the_replay_with_one_sentence(tmp_pat
         embedded.stop()
 
 
+@pytest.mark.embedded
+async def test_a_flush_does_not_pass_over_a_batch_that_was_not_accepted(tmp_path: Path) -> None:
+    embedded = EmbeddedBroker(tmp_path)
+    try:
+        await ensure_topics(embedded.address, PARTITIONS)
+        async with Publisher(embedded.address, request_timeout_ms=1_000) as publisher:
+            embedded.stop()
+            await publisher.send([OutRecord(0, "live.chat", b"room", b"", Kind.EVENT, None)])
+            assert publisher.in_flight_records == 1
+            with pytest.raises(Unavailable, match="did not take a batch"):
+                await publisher.flush()
+            with pytest.raises(Unavailable, match="did not take a batch"):
+                await publisher.send([])
+    finally:
+        embedded.stop()
+
+
 @asynccontextmanager
 async def something_else_than_kafka() -> AsyncIterator[str]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -171,11 +171,14 @@ def test_facts_about_rooms_are_never_late() -> None:
         assert not (record.topic == topics.ROOMS.name and record.kind is Kind.LATE)
 
 
+@pytest.mark.parametrize("delay_ms", [(0, 0), (200, 30_000)])
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_copy_comes_after_its_original_and_has_the_same_bytes(name: str) -> None:
+def test_a_copy_comes_after_its_original_and_has_the_same_bytes(
+    name: str, delay_ms: tuple[int, int]
+) -> None:
     seen: set[tuple[bytes, bytes]] = set()
     copies = 0
-    for record in sent(small_show(name, duplicates=0.2)):
+    for record in sent(small_show(name, duplicates=0.2, duplicate_delay_ms=delay_ms)):
         if record.kind is Kind.DUPLICATE:
             assert (record.key, record.value) in seen
             copies += 1

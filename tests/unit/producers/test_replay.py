@@ -87,6 +87,7 @@ async def test_a_slow_system_makes_the_replay_late_and_does_not_move_the_schedul
     # What queued up behind a slow send goes out at once, instead of every record a second later.
     assert slow.records == list(show.records(show.start_ms + 600_000))
     assert 10 <= result.seconds < 13
+    assert clock() - 1_000 == pytest.approx(result.seconds)
     assert 900 < result.behind_ms < 3_000
 
 
