@@ -111,13 +111,15 @@ def minutes(span: Span, activity: Iterable[Row], steps: Sequence[tuple[int, int]
 def _online_by_minute(span: Span, steps: Sequence[tuple[int, int]]) -> Iterator[int]:
     level, position = 0, 0
     for at in span.minutes():
-        within = []
+        while position < len(steps) and steps[position][0] <= at:
+            level = steps[position][1]
+            position += 1
+        peak = level
         while position < len(steps) and steps[position][0] < at + 60:
             level = steps[position][1]
-            if steps[position][0] >= at:
-                within.append(level)
+            peak = max(peak, level)
             position += 1
-        yield max(within, default=level)
+        yield peak
 
 
 def _minute(at: int, sums: Mapping[str, int], online: int) -> Minute:

@@ -11,6 +11,12 @@ from schemas.money import MINOR_DIGITS, format_minor
 
 #: What stands where there is nothing to divide by, or nothing is known.
 NOTHING: Final = "\N{EN DASH}"
+# Not strftime: its names follow the locale.
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
 _MINUS: Final = "\N{MINUS SIGN}"
 
 
@@ -54,12 +60,11 @@ def moment(epoch_ms: int | None) -> str:
     if epoch_ms is None:
         return NOTHING
     at = _utc(epoch_ms)
-    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-    return f"{days[at.weekday()]} {day(epoch_ms)}, {at:%H:%M:%S} UTC"
+    return f"{_DAYS[at.weekday()]} {day(epoch_ms)}, {at:%H:%M:%S} UTC"
 
 
 def between(start_ms: int, end_ms: int | None) -> str:
-    """``Sat 14 Nov 2026, 19:00 – 19:58 UTC``; the day is repeated where it is another one."""
+    """The day and the minutes of a show; the day is repeated where it ends on another one."""
     start = moment(start_ms).rsplit(":", 1)[0]
     if end_ms is None:
         return f"{start} UTC"
@@ -74,8 +79,7 @@ def day(epoch_ms: int | None) -> str:
     if epoch_ms is None:
         return NOTHING
     at = _utc(epoch_ms)
-    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-    return f"{at.day} {months[at.month - 1]} {at.year}"
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def clock(epoch_ms: int | None) -> str:
