@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from heapq import nsmallest
 from typing import Final, NamedTuple, Protocol
 
 from agents.live import queries
@@ -42,24 +43,32 @@ class FiguresSource(Protocol):
         """
 
 
-class _Rooms(NamedTuple):
-    listed: list[Row]
-    ids: tuple[str, ...]
-    known: int
-    on_air: int
-
-
 class _Fresh(NamedTuple):
+    """What is read every second; rooms are keys, and ``_ALL`` stands for their total."""
+
     accounts: Accounts
-    as_of_ms: int
     first_minute_s: int
+    rooms: dict[str, Row]
+    listed: tuple[str, ...]
     sales: dict[str, list[Sales]]
     activity: dict[str, Row]
     lines: dict[str, dict[str, Line]]
 
+    def is_on_air(self, room_id: str) -> bool:
+        """Whether a room was not seen to end; of one that was never seen to start, assume so."""
+        room = self.rooms.get(room_id)
+        return room is None or not room["ended_at_ms"]
 
-#: Stands for all rooms together wherever rooms are keys; no room has an empty id.
+    @property
+    def on_air(self) -> int:
+        """How many known rooms are on air."""
+        return sum(map(self.is_on_air, self.rooms))
+
+
+#: No room has an empty id.
 _ALL: Final = ""
+_NO_ACTIVITY: Final[Row] = {"entered": 0, "online": 0, "hearts": 0, "messages": 0}
+_NO_PEOPLE: Final[Row] = {"viewers": 0, "buyers": 0}
 
 
 class Figures:
@@ -76,7 +85,6 @@ class Figures:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-figures")
         self._settling = Settling()
         self._boards = Boards(store_reader)
-        self._rooms = Paced(self._read_rooms, every_s=_HEAVY_EVERY_S, share=_HEAVY_SHARE)
         self._fresh = Paced(self._read_fresh, every_s=0.0, share=_FRESH_SHARE)
         self._people = Paced(self._read_people, every_s=_HEAVY_EVERY_S, share=_HEAVY_SHARE)
         self._compare = Paced(self._compare_books, every_s=_HEAVY_EVERY_S, share=_HEAVY_SHARE)
@@ -99,16 +107,15 @@ class Figures:
     def _read(self, trust: Trust, complete: bool) -> Snapshot:
         if complete:
             self._forget()
-        rooms = self._rooms.get()
         fresh = self._fresh.get()
         people = self._people.get()
         self._compare.get()
         accounts = fresh.accounts
         confirmed = self._settling.confirmed
-        total = _scope(None, fresh, people, on_air=rooms.on_air > 0)
+        total = _scope(_ALL, fresh, people, on_air=fresh.on_air > 0)
         return Snapshot(
-            state=_state(accounts, trust, rooms),
-            as_of_ms=fresh.as_of_ms,
+            state=_state(fresh, trust),
+            as_of_ms=accounts.watermark_ms,
             first_minute_s=fresh.first_minute_s,
             currencies=[sales.currency for sales in total.sales],
             trust=Provenance(
@@ -125,45 +132,49 @@ class Figures:
             ),
             total=total,
             rooms=[
-                _scope(room, fresh, people, on_air=not room["ended_at_ms"]) for room in rooms.listed
+                _scope(room_id, fresh, people, on_air=fresh.is_on_air(room_id))
+                for room_id in fresh.listed
             ],
-            rooms_known=rooms.known,
-            rooms_on_air=rooms.on_air,
-            boards=self._boards.read(fresh.as_of_ms),
+            rooms_known=len(fresh.rooms),
+            rooms_on_air=fresh.on_air,
+            boards=self._boards.read(accounts.watermark_ms),
         )
 
     def _forget(self) -> None:
-        for paced in (self._rooms, self._fresh, self._people, self._compare):
+        for paced in (self._fresh, self._people, self._compare):
             paced.forget()
         for _ in range(LOOKS - 1):
             self._compare_books()
 
-    def _read_rooms(self) -> _Rooms:
-        listed = self._store.query(queries.ROOMS, {"listed": LISTED_ROOMS})
-        [count] = self._store.query(queries.ROOM_COUNT)
-        ids = tuple(room["room_id"] for room in listed)
-        return _Rooms(listed, ids, count["known"], count["on_air"])
-
     def _read_fresh(self) -> _Fresh:
         accounts = self._read_accounts()
-        sales_rows = self._store.query(queries.SALES)
-        [everybody] = self._store.query(queries.ACTIVITY)
-        newest_s = max(row["newest_s"] for row in (*sales_rows, everybody))
+        rooms = {row["room_id"]: row for row in self._store.query(queries.ROOMS)}
+        sold = self._store.query(queries.SALES)
+        done = self._store.query(queries.ACTIVITY)
+        newest_s = max((row["newest_s"] for row in (*sold, *done)), default=0)
         last_minute_s = max(newest_s, accounts.watermark_ms // 1_000) // 60 * 60
         first_minute_s = max(last_minute_s - 60 * (MINUTES - 1), 0)
-        sales = {_ALL: [_sales(row) for row in sales_rows]}
-        activity = {_ALL: everybody}
+        listed = _listed(rooms, sold)
         since = {"first_minute_s": first_minute_s}
-        line_rows = self._store.query(queries.LINES, since)
-        ids = self._rooms.get().ids
-        if ids:
-            for row in self._store.query(queries.ROOM_SALES, {"rooms": ids}):
-                sales.setdefault(row["room_id"], []).append(_sales(row))
-            for row in self._store.query(queries.ROOM_ACTIVITY, {"rooms": ids}):
-                activity[row["room_id"]] = row
-            line_rows += self._store.query(queries.ROOM_LINES, {"rooms": ids, **since})
-        lines = _lines(line_rows, first_minute_s)
-        return _Fresh(accounts, accounts.watermark_ms, first_minute_s, sales, activity, lines)
+        points = self._store.query(queries.LINES, since)
+        if listed:
+            points += self._store.query(queries.ROOM_LINES, {"rooms": listed, **since})
+        fresh = _Fresh(
+            accounts,
+            first_minute_s,
+            rooms,
+            listed,
+            _sales(sold),
+            {},
+            _lines(points, first_minute_s),
+        )
+        for row in done:
+            gone = row["gone"] if fresh.is_on_air(row["room_id"]) else row["entered"]
+            # A leave may be stored a moment before its enter.
+            row["online"] = max(row["entered"] - gone, 0)
+            fresh.activity[row["room_id"]] = row
+        fresh.activity[_ALL] = _add_up(done, _NO_ACTIVITY)
+        return fresh
 
     def _read_accounts(self) -> Accounts:
         [row] = self._store.query(queries.ACCOUNTS)
@@ -181,9 +192,9 @@ class Figures:
     def _read_people(self) -> dict[str, Row]:
         [everybody] = self._store.query(queries.PEOPLE)
         people = {_ALL: everybody}
-        ids = self._rooms.get().ids
-        if ids:
-            for row in self._store.query(queries.ROOM_PEOPLE, {"rooms": ids}):
+        listed = self._fresh.get().listed
+        if listed:
+            for row in self._store.query(queries.ROOM_PEOPLE, {"rooms": listed}):
                 people[row["room_id"]] = row
         return people
 
@@ -203,21 +214,54 @@ class Figures:
         )
 
 
-def _state(accounts: Accounts, trust: Trust, rooms: _Rooms) -> State:
-    if not accounts.consumed:
+def _state(fresh: _Fresh, trust: Trust) -> State:
+    if not fresh.accounts.consumed:
         return "waiting"
-    return "ended" if rooms.known and not rooms.on_air and not trust.lag_records else "live"
+    return "ended" if fresh.rooms and not fresh.on_air and not trust.lag_records else "live"
 
 
-def _sales(row: Row) -> Sales:
-    return Sales.of(
-        row["currency"],
-        gmv_minor=row["gmv"],
-        refund_minor=row["paid_back"],
-        orders=row["sold"],
-        units=row["items"],
-        refunds=row["paybacks"],
+def _listed(rooms: dict[str, Row], sold: Sequence[Row]) -> tuple[str, ...]:
+    """Choose rooms: on air first, then those with most orders (a count needs no currency)."""
+    orders: Counter[str] = Counter()
+    for row in sold:
+        orders[row["room_id"]] += row["sold"]
+    best = nsmallest(
+        LISTED_ROOMS,
+        rooms.values(),
+        key=lambda room: (room["ended_at_ms"] > 0, -orders[room["room_id"]], room["room_id"]),
     )
+    return tuple(room["room_id"] for room in best)
+
+
+def _sales(rows: Sequence[Row]) -> dict[str, list[Sales]]:
+    """Per room and for all, one entry per currency, most orders first."""
+    by_place: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        for room_id in (row["room_id"], _ALL):
+            by_place[room_id][row["currency"]].append(row)
+    return {
+        room_id: sorted(
+            (_sum_sales(currency, parts) for currency, parts in by_currency.items()),
+            key=lambda sales: (-sales.orders, sales.currency),
+        )
+        for room_id, by_currency in by_place.items()
+    }
+
+
+def _sum_sales(currency: str, rows: Sequence[Row]) -> Sales:
+    total = _add_up(rows, ("gmv", "paid_back", "sold", "items", "paybacks"))
+    return Sales.of(
+        currency,
+        gmv_minor=total["gmv"],
+        refund_minor=total["paid_back"],
+        orders=total["sold"],
+        units=total["items"],
+        refunds=total["paybacks"],
+    )
+
+
+def _add_up(rows: Sequence[Row], names: Iterable[str]) -> Row:
+    return {name: sum(row[name] for row in rows) for name in names}
 
 
 def _lines(rows: Sequence[Row], first_minute_s: int) -> dict[str, dict[str, Line]]:
@@ -235,25 +279,24 @@ def _lines(rows: Sequence[Row], first_minute_s: int) -> dict[str, dict[str, Line
     return lines
 
 
-def _scope(room: Row | None, fresh: _Fresh, people: dict[str, Row], *, on_air: bool) -> Scope:
-    room_id = room["room_id"] if room else _ALL
-    done = fresh.activity.get(room_id)
-    who = people.get(room_id)
-    viewers, buyers = (who["viewers"], who["buyers"]) if who else (0, 0)
+def _scope(room_id: str, fresh: _Fresh, people: dict[str, Row], *, on_air: bool) -> Scope:
+    room = fresh.rooms.get(room_id, {})
+    done = fresh.activity.get(room_id, _NO_ACTIVITY)
+    who = people.get(room_id, _NO_PEOPLE)
     return Scope(
         room_id=room_id,
-        title=room["title"] if room else "",
-        brand=room["brand"] if room else "",
-        kol_id=room["kol_id"] if room else "",
+        title=room.get("title", ""),
+        brand=room.get("brand", ""),
+        kol_id=room.get("kol_id", ""),
         on_air=on_air,
         activity=Activity(
-            views=done["entered"] if done else 0,
-            online=max(done["entered_on_air"] - done["left_on_air"], 0) if done else 0,
-            likes=done["hearts"] if done else 0,
-            chats=done["messages"] if done else 0,
-            viewers=viewers,
-            buyers=buyers,
-            conversion=percent(buyers, viewers),
+            views=done["entered"],
+            online=done["online"],
+            likes=done["hearts"],
+            chats=done["messages"],
+            viewers=who["viewers"],
+            buyers=who["buyers"],
+            conversion=percent(who["buyers"], who["viewers"]),
         ),
         sales=fresh.sales.get(room_id, []),
         lines=fresh.lines.get(room_id, {}),

@@ -1,9 +1,9 @@
 """The live page's questions to the store, in SQL for ClickHouse 18.16 and for chDB alike.
 
-Sales and activity are read from the window tables and not from ``room_summary``: the view also
-merges every set of unique people, which costs ten times as much, and this runs every second. A
-test holds both to the same figures. An alias never bears the name of a column that is summed in
-the same SELECT, because the two stores resolve it differently.
+Sales and activity are read from the window tables and not from ``room_summary``: that view also
+merges every set of unique people, which is too slow for every second. A test holds both to the
+same figures. An alias never bears the name of a column that is summed in the same SELECT, because
+the two stores resolve it differently.
 """
 
 from __future__ import annotations
@@ -19,66 +19,25 @@ SELECT
 FROM pipeline
 """
 
-#: The rooms to list: on air first, then those with most orders (a count needs no currency).
-ROOMS: Final = """
-SELECT room_id, kol_id, brand, title, ended_at_ms, sold
-FROM room
-ANY LEFT JOIN (
-    SELECT room_id, sum(orders) AS sold FROM sales_window FINAL GROUP BY room_id
-) AS best USING room_id
-ORDER BY ended_at_ms = 0 DESC, sold DESC, room_id
-LIMIT %(listed)s
-"""
+#: Every room there is.
+ROOMS: Final = "SELECT room_id, kol_id, brand, title, ended_at_ms FROM room"
 
-#: One row: how many rooms there are, and how many are on air.
-ROOM_COUNT: Final = "SELECT count() AS known, countIf(ended_at_ms = 0) AS on_air FROM room"
-
-#: Per currency.
+#: Per room and currency, also of rooms whose start was never seen.
 SALES: Final = """
 SELECT
-    currency, sum(orders) AS sold, sum(units) AS items, sum(gmv_minor) AS gmv,
+    room_id, currency, sum(orders) AS sold, sum(units) AS items, sum(gmv_minor) AS gmv,
     sum(refunds) AS paybacks, sum(refund_minor) AS paid_back,
     toUInt32(max(window_start)) AS newest_s
 FROM sales_window FINAL
-GROUP BY currency
-ORDER BY sold DESC, currency
-"""
-
-#: Per listed room and currency.
-ROOM_SALES: Final = """
-SELECT
-    room_id, currency, sum(orders) AS sold, sum(units) AS items, sum(gmv_minor) AS gmv,
-    sum(refunds) AS paybacks, sum(refund_minor) AS paid_back
-FROM sales_window FINAL
-WHERE room_id IN %(rooms)s
 GROUP BY room_id, currency
-ORDER BY sold DESC, currency
 """
 
-#: One row over all rooms. Whoever had not left when a show ended is not online any more.
+#: Per room, likewise.
 ACTIVITY: Final = """
 SELECT
-    sum(views) AS entered,
-    sumIf(views, room_id NOT IN (SELECT room_id FROM room WHERE ended_at_ms > 0))
-        AS entered_on_air,
-    sumIf(leaves, room_id NOT IN (SELECT room_id FROM room WHERE ended_at_ms > 0))
-        AS left_on_air,
-    sum(likes) AS hearts, sum(chats) AS messages,
-    toUInt32(max(window_start)) AS newest_s
+    room_id, sum(views) AS entered, sum(leaves) AS gone, sum(likes) AS hearts,
+    sum(chats) AS messages, toUInt32(max(window_start)) AS newest_s
 FROM activity_window FINAL
-"""
-
-#: Per listed room.
-ROOM_ACTIVITY: Final = """
-SELECT
-    room_id, sum(views) AS entered,
-    sumIf(views, room_id NOT IN (SELECT room_id FROM room WHERE ended_at_ms > 0))
-        AS entered_on_air,
-    sumIf(leaves, room_id NOT IN (SELECT room_id FROM room WHERE ended_at_ms > 0))
-        AS left_on_air,
-    sum(likes) AS hearts, sum(chats) AS messages
-FROM activity_window FINAL
-WHERE room_id IN %(rooms)s
 GROUP BY room_id
 """
 

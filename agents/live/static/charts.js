@@ -31,7 +31,7 @@ export class MinuteChart {
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         legend: { show: false },
         cursor: { drag: { x: false, y: false }, points: { show: false } },
-        padding: [8, 6, 0, 0],
+        padding: [8, 18, 0, 0],
         scales: {
           x: { time: true, range: (_, low, high) => [Math.min(low, high - 60 * LEAST_MINUTES) - 30, high + 30] },
           y: { range: (_, __, high) => [0, Math.max(high, 4) * 1.08] },

@@ -37,15 +37,21 @@ function put(id, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// Sets a figure; how long it is decides how large it can be (see --glyphs in live.css).
+function putFigure(id, text) {
+  put(id, text);
+  $(id).parentElement.style.setProperty("--glyphs", text.length);
+}
+
 function putMoney(id, money) {
-  put(id, money?.text ?? "–");
+  putFigure(id, money?.text ?? "–");
   $(id).dataset.minor = money?.minor ?? "";
   $(id).value = money?.minor ?? "";
 }
 
 function putCount(id, count) {
-  // Exact up to ten million; beyond that the width of a tile decides, the exact figure is the title.
-  put(id, count < 1e7 ? COUNT.format(count) : SHORT.format(count));
+  // Beyond a hundred million a tile has no room for every digit; the title has.
+  putFigure(id, count < 1e8 ? COUNT.format(count) : SHORT.format(count));
   $(id).dataset.count = count;
   $(id).title = COUNT.format(count);
 }
@@ -104,7 +110,6 @@ function roomName(room) {
 function renderMoney(scope, currency) {
   const sales = salesIn(scope, currency);
   putMoney("gmv", sales?.gmv);
-  $("gmv").parentElement.style.setProperty("--glyphs", $("gmv").textContent.length);
   put("currency", currency);
   put("scope", scope.room_id ? `· ${roomName(scope)}` : "");
   putMoney("net", sales?.net);
