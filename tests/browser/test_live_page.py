@@ -266,6 +266,10 @@ def test_the_page_fits(
     assert sizes[0] <= width
     if width >= 1280:
         assert sizes[1] <= height
+    hidden = page.page.evaluate(
+        """[...document.querySelectorAll(".scroll")].map((box) => box.scrollHeight - box.clientHeight)"""
+    )
+    assert max(hidden) <= 1
     assert cut_off(page) == []
     page.page.screenshot(path=tmp_path / f"live-{width}.png", full_page=True)
 
