@@ -25,6 +25,11 @@ def count(value: int | None) -> str:
     return NOTHING if value is None else _minus(f"{value:,}")
 
 
+def counted(value: int, noun: str) -> str:
+    """``1 order``, ``2 orders``."""
+    return f"{count(value)} {noun}" + ("" if value == 1 else "s")
+
+
 def money(amount_minor: int | None, currency: str) -> str:
     """An amount without its code: ``129900`` → ``1,299.00``."""
     if amount_minor is None:

@@ -78,7 +78,8 @@ def _peak(report: Report) -> Peak | None:
         found = (m.label for m in report.markers if m.kind == kind and _overlaps(m, best))
         return list(dict.fromkeys(found))
 
-    return Peak(best, labels("explanation"), labels("flash_sale"))
+    on_offer = labels("flash_sale")
+    return Peak(best, [label for label in labels("explanation") if label not in on_offer], on_offer)
 
 
 def _overlaps(marker: Marker, minute: SalesMinute) -> bool:
@@ -99,6 +100,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "clock": display.clock,
         "count": display.count,
+        "counted": display.counted,
         "day": display.day,
         "duration": display.duration,
         "minute": display.minute,

@@ -103,7 +103,7 @@
     const below = shown.length
       ? `<div style="margin-top:6px;padding-top:6px;border-top:1px solid ${tone("line")};max-width:240px;white-space:normal">${shown.join("<br>")}</div>`
       : "";
-    return `<b>${clock(start)} UTC</b><table style="font-size:12px;line-height:1.45;width:auto" class="tip">${rows.join("")}</table>${below}`;
+    return `<b>${clock(start)} UTC</b><table class="tip" style="font-size:12px;width:auto">${rows.join("")}</table>${below}`;
   }
 
   function option() {
@@ -167,8 +167,8 @@
       xAxis: layout.list.map((panel, i) => ({
         type: "time", gridIndex: i, min: first, max: last, splitNumber: narrow ? 4 : 10,
         axisLine: { onZero: false, lineStyle: { color: tone("line") } }, axisTick: { show: false }, splitLine: { show: false },
-        axisLabel: { show: i === bottom, color: soft, hideOverlap: true, formatter: { year: "{HH}:{mm}", month: "{HH}:{mm}", day: "{HH}:{mm}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", none: "" } },
-        axisPointer: { show: true, label: { show: false }, lineStyle: { color: soft, type: "solid", width: 1, opacity: 0.5 } },
+        axisLabel: { show: i === bottom, color: soft, hideOverlap: true, alignMaxLabel: "right", formatter: { year: "{HH}:{mm}", month: "{HH}:{mm}", day: "{HH}:{mm}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", none: "" } },
+        axisPointer: { show: true, snap: true, label: { show: false }, lineStyle: { color: soft, type: "solid", width: 1, opacity: 0.5 } },
       })),
       yAxis: layout.list.map((panel, i) => panel.key === "lanes"
         ? {

@@ -28,6 +28,14 @@ def test_money_is_written_with_the_digits_of_its_currency(
     assert display.money(minor, currency) == expected
 
 
+def test_one_of_a_thing_is_not_many() -> None:
+    assert [display.counted(n, "order") for n in (0, 1, 1_234)] == [
+        "0 orders",
+        "1 order",
+        "1,234 orders",
+    ]
+
+
 @pytest.mark.parametrize(
     ("numerator", "denominator", "expected"),
     [(1, 8, "12.50%"), (1, 3, "33.33%"), (5, 3, "166.67%"), (0, 5, "0.00%"), (5, 0, "–")],

@@ -111,6 +111,8 @@ def test_the_top_shows_the_figures_that_people_stake_money_on() -> None:
         "EUR 192.34",
         "EUR 112.34",
         "EUR 64.11",
+        "19:01 UTC: EUR 120.00 from 1 order, while Leather bag was on flash sale.",
+        "Leather bag: EUR 160.00, 83.19% of GMV, 4 items.",
         "50.00%",
         "Reconciled: windows = ledger, difference 0 over 5 minutes",
         "provisional",
@@ -139,7 +141,7 @@ def test_lost_records_are_shown_as_a_warning_although_the_sums_agree() -> None:
         row["gap"] = 5
     html = render_html(build_report(store, "paris-1"))
     assert 'class="trust bad"' in html
-    assert "15 records lost" in html
+    assert "Incomplete: 15 records lost, 0 unaccounted for" in html
 
 
 @pytest.mark.parametrize("room_id", ["empty", "tokyo-1"])
