@@ -104,3 +104,13 @@ def test_hundreds_of_spans_are_read_in_few_queries_and_counted_once() -> None:
     # The sale's window begins with the first span, which lasts a second.
     assert found[0].sales == [MarkerSales(currency="EUR", orders=1, units=1, gmv_minor=100)]
     assert [marker.sales for marker in found[1:]] == [[]] * 449
+
+
+def test_a_window_that_begins_as_a_span_ends_is_no_part_of_it() -> None:
+    store, show = MemoryStore(), Show("r", "k", "EUR")
+    show.order(10_000, "u", "o1", [("bag", 1, 100)])
+    show.order(20_000, "u", "o2", [("bag", 1, 900)])
+    show.write(store)
+    events = [event(10_000, "flash_sale_started"), event(20_000, "flash_sale_ended")]
+    (flash,) = read_markers(store, "r", events, None, START_MS + 60_000)
+    assert flash.sales == [MarkerSales(currency="EUR", orders=1, units=1, gmv_minor=100)]

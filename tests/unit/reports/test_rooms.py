@@ -67,6 +67,16 @@ def test_as_of_is_the_watermark_of_the_partitions_that_carry_the_room() -> None:
     assert found.sales_as_of_ms == START_MS + DAY_MS
 
 
+def test_sales_are_as_of_the_slowest_partition_that_carries_them() -> None:
+    store = MemoryStore()
+    write_hand_show(store)
+    elsewhere = {**store.tables["sales_window"][0], "kafka_partition": 1}
+    store.tables["sales_window"].append({**elsewhere, "orders": 0, "gmv_minor": 0})
+    found = build_report(store, "paris-1").header
+    assert found.sales_as_of_ms == START_MS + 5
+    assert found.as_of_ms == START_MS + 2 * DAY_MS
+
+
 def test_as_of_is_unknown_before_the_first_checkpoint() -> None:
     found = header({})
     assert (found.as_of_ms, found.sales_as_of_ms) == (None, None)
