@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-#: What can hide a semicolon, or is one. The alternatives are tried in this order at each place.
+#: What can hide a semicolon, or is one. A doubled quote in a string reads as two strings, which
+#: hide as much.
 _TOKEN = re.compile(
     r"""
       (?P<comment> --[^\n]* | /\*.*?\*/ )
-    | (?P<quoted>  '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.)*" | `(?:[^`\\]|\\.)*` )
+    | (?P<quoted>  '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | `(?:[^`\\]|\\.)*` )
     | (?P<end>     ; )
     """,
     re.VERBOSE | re.DOTALL,

@@ -182,3 +182,23 @@ def test_without_the_extra_a_sentence_says_how_to_install_it(
     with pytest.raises(UsageError) as caught:
         open_store(f"chdb://{tmp_path}")
     assert "liveshop[embedded]" in caught.value.hint
+
+
+def test_a_stray_config_file_in_the_current_directory_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "config.xml").write_text("<yandex><path></path></yandex>")
+    program = (
+        "from agents.stores import open_store\n"
+        "from schemas.errors import Unavailable\n"
+        "try: open_store('chdb://data')\n"
+        "except Unavailable as error: print(error.sentence, error.hint)\n"
+    )
+    root = str(Path(__file__).resolve().parents[2])
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "without a config.xml" in ended.stdout

@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,13 @@ def test_a_query_that_takes_too_long_is_unavailable_and_the_next_one_gets_its_ow
     assert own_store.query("SELECT 1 AS one") == [{"one": 1}]
 
 
+def test_a_query_may_take_longer_than_connecting(clickhouse_dsn: str) -> None:
+    store = open_store(f"{clickhouse_dsn}?connect_timeout_seconds=0.5&timeout_seconds=20")
+    store.ensure_schema()
+    assert store.query("SELECT sleep(1.5) AS slept") == [{"slept": 0}]
+    store.close()
+
+
 # --- a server that was never there --------------------------------------------------------------
 
 
@@ -165,7 +173,7 @@ def test_a_port_with_another_program_is_no_clickhouse(clickhouse_server: ClickHo
 
 @pytest.fixture(scope="module")
 def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
-    """A server with a user ``writer``, password ``p@ss/w:rd``, and one who may only read."""
+    """A server in China with a user ``writer``, password ``p@ss/w:rd``, and one who may only read."""
     need_clickhouse()
     directory = tmp_path_factory.mktemp("guarded")
     shutil.copytree(DEFAULT_CONFIG.parent, directory / "config")
@@ -180,7 +188,9 @@ def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHo
             f"<viewer><password></password><profile>viewing</profile>{account}</viewer></users>",
         )
     )
-    with ClickHouseServer(directory / "server", directory / "config" / "config.xml") as server:
+    config = directory / "config" / "config.xml"
+    config.write_text(config.read_text().replace(">UTC<", ">Asia/Shanghai<"))
+    with ClickHouseServer(directory / "server", config) as server:
         yield server
 
 
@@ -200,6 +210,20 @@ def test_a_refused_login_names_the_user_and_hides_the_password(
         store.ensure_schema()
     assert isinstance(caught.value, StoreRejected)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+
+
+def test_a_server_in_another_time_zone_returns_the_same_times(
+    guarded_server: ClickHouseServer,
+) -> None:
+    store = open_store(f"clickhouse://writer:p%40ss%2Fw%3Ard@127.0.0.1:{guarded_server.tcp_port}/c")
+    store.ensure_schema()
+    insert_rows(store, "activity_window", activity("a", TEN + 50, views=3))
+    ten = datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert store.query("SELECT minute FROM room_minute") == [{"minute": ten}]
+    assert store.query(f"SELECT timezone() AS zone, toDateTime({TEN}) AS t") == [
+        {"zone": "Asia/Shanghai", "t": ten}
+    ]
+    store.close()
 
 
 def test_a_user_who_may_only_read_can_query_but_not_create(
