@@ -111,6 +111,11 @@ def test_a_window_that_begins_as_a_span_ends_is_no_part_of_it() -> None:
     show.order(10_000, "u", "o1", [("bag", 1, 100)])
     show.order(20_000, "u", "o2", [("bag", 1, 900)])
     show.write(store)
-    events = [event(10_000, "flash_sale_started"), event(20_000, "flash_sale_ended")]
-    (flash,) = read_markers(store, "r", events, None, START_MS + 60_000)
+    events = [
+        event(10_000, "flash_sale_started"),
+        event(20_000, "flash_sale_ended"),
+        event(20_000, "explanation_started"),
+    ]
+    flash, explanation = read_markers(store, "r", events, None, START_MS + 60_000)
+    assert explanation.sales == [MarkerSales(currency="EUR", orders=1, units=1, gmv_minor=900)]
     assert flash.sales == [MarkerSales(currency="EUR", orders=1, units=1, gmv_minor=100)]
