@@ -76,6 +76,8 @@ class Worker:
         self.sink = Sink(store, config.policy, self.metrics)
         self.pipeline = Pipeline(config.pipeline, config.policy, self.sink, self.metrics)
         self.board = LeaderboardAgent(self.sink)
+        #: Set before ``stop`` when no worker takes over: open pages then keep the last figures.
+        self.show_is_over = False
         self._reader = reader
         self._lag = 0
 
@@ -92,10 +94,11 @@ class Worker:
             schemas.errors.LiveshopError: broker, store, port or settings cannot be used.
             Exception: anything unexpected; nothing was acknowledged that is not durable.
         """
+        figures = Figures(self._reader, self.trust)
         server = LiveServer(
             self.config.host,
             self.config.port,
-            Figures(self._reader, self.trust),
+            figures,
             self.metrics.registry,
             self.health,
         )
@@ -107,9 +110,9 @@ class Worker:
                 on_ready(server)
             await self._work(app, stop)
         finally:
-            await server.stop(final=stop.is_set())
+            await server.stop(final=self.show_is_over)
+            await figures.close()
             await self.sink.stop()
-            self._reader.close()
 
     async def _work(self, app: faust.App, stop: asyncio.Event) -> None:
         await app.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -29,7 +30,11 @@ def worker(
     host: Annotated[str | None, typer.Option(help="address of the live page")] = None,
     port: Annotated[int | None, typer.Option(help="port of the live page; 0: any free one")] = None,
 ) -> None:
-    """Fold what is in Kafka into the store, and serve the live page, until stopped."""
+    """Fold what is in Kafka into the store, and serve the live page, until stopped.
+
+    Ctrl-C says that the show is over, and open pages keep the last figures; SIGTERM says that
+    another worker takes over, and they wait for it.
+    """
     settings = load_settings(
         brokers=brokers, store=store, group=group, partitions=partitions, host=host, port=port
     )
@@ -41,14 +46,19 @@ def worker(
 
 
 async def _work(settings: Settings, partitions: int | None) -> None:
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
     await ensure_topics(settings.brokers, partitions)
     writer = open_store(settings.store)
     try:
-        reader = open_reader(writer, settings.store)
-        await Worker(settings.worker(), writer, reader).run(stop, _announce)
+        worker = Worker(settings.worker(), writer, open_reader(writer, settings.store))
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def end(*, show_is_over: bool) -> None:
+            worker.show_is_over = show_is_over
+            stop.set()
+
+        loop.add_signal_handler(signal.SIGINT, partial(end, show_is_over=True))
+        loop.add_signal_handler(signal.SIGTERM, partial(end, show_is_over=False))
+        await worker.run(stop, _announce)
     finally:
         writer.close()
 

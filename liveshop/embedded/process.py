@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import Signals
 from types import TracebackType
 from typing import IO, Self
 
@@ -67,19 +67,19 @@ class Child:
         """``None`` while it runs."""
         return self._process.poll()
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: Signals) -> None:
         """Send a signal, if it still runs."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
-    def stop(self, grace_s: float = 10.0) -> int:
+    def stop(self, grace_s: float = 10.0, number: Signals = Signals.SIGTERM) -> int:
         """Ask it to end, insist after ``grace_s``; returns the exit code."""
         if self._process.poll() is None:
-            self.signal(signal.SIGTERM)
+            self.send(number)
             try:
                 self._process.wait(grace_s)
             except subprocess.TimeoutExpired:
-                self.signal(signal.SIGKILL)
+                self.send(Signals.SIGKILL)
         code = self._process.wait()
         self._output.close()
         return code

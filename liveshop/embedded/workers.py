@@ -70,14 +70,19 @@ class WorkerProcess:
         while loop.time() < deadline:
             if self.child.exit_code is not None:
                 raise Unavailable(f"The {self.name} did not start.", self.child.tail(4))
-            health = await loop.run_in_executor(None, self._health)
-            if health.get("assigned_partitions"):
+            if await self.partitions():
                 return
             await asyncio.sleep(_POLL_S)
         raise Unavailable(
             f"The {self.name} has no partitions after {_START_S:.0f} s.",
             f"Its log is {self.child.log}.",
         )
+
+    async def partitions(self) -> int:
+        """How many partitions it folds now."""
+        loop = asyncio.get_running_loop()
+        health = await loop.run_in_executor(None, self._health)
+        return int(health.get("assigned_partitions", 0))
 
     def _health(self) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.port}/healthz"
@@ -91,8 +96,8 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it as a crash would."""
-        self.child.signal(signal.SIGKILL)
+        self.child.send(signal.SIGKILL)
 
     def stop(self) -> int:
-        """Let it flush and leave; returns its exit code."""
-        return self.child.stop(grace_s=60.0)
+        """Let it flush and leave, for the show is over; returns its exit code."""
+        return self.child.stop(grace_s=60.0, number=signal.SIGINT)
