@@ -164,8 +164,9 @@
         return { text, left: left - 5, top: panel.top - 25, padding: 5, textStyle: { rich, fontWeight: "normal" } };
       }),
       grid: layout.list.map((panel) => ({ left, right, top: panel.top, height: panel.height, outerBoundsMode: "none" })),
+      // containShape would squeeze the panel with bars, and its minutes would stand beside the others.
       xAxis: layout.list.map((panel, i) => ({
-        type: "time", gridIndex: i, min: first, max: last, splitNumber: narrow ? 4 : 10,
+        type: "time", gridIndex: i, min: first, max: last, containShape: false, splitNumber: narrow ? 4 : 10,
         axisLine: { onZero: false, lineStyle: { color: tone("line") } }, axisTick: { show: false }, splitLine: { show: false },
         axisLabel: { show: i === bottom, color: soft, hideOverlap: true, alignMaxLabel: "right", formatter: { year: "{HH}:{mm}", month: "{HH}:{mm}", day: "{HH}:{mm}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}", none: "" } },
         axisPointer: { show: true, snap: true, label: { show: false }, lineStyle: { color: soft, type: "solid", width: 1, opacity: 0.5 } },

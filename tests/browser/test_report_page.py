@@ -78,6 +78,19 @@ def test_the_charts_are_drawn_from_every_minute(gala: Opened) -> None:
     assert page.locator(f"#chart svg path[fill='{accent}']").count() >= sold
 
 
+def test_a_minute_stands_at_the_same_place_in_every_panel(gala: Opened) -> None:
+    gala.page.wait_for_selector("#chart svg")
+    places = gala.page.evaluate(
+        """at => {
+            const chart = echarts.getInstanceByDom(document.getElementById("chart"));
+            return chart.getOption().xAxis.map((_, i) => chart.convertToPixel({ xAxisIndex: i }, at));
+        }""",
+        gala.json["minutes"][3]["minute_ms"],
+    )
+    assert len(places) == 5
+    assert max(places) - min(places) < 0.5
+
+
 def test_the_figures_are_those_of_the_json(gala: Opened) -> None:
     measures = {
         m["key"]: m for m in (*gala.json["measures"], *gala.json["currencies"][0]["measures"])
