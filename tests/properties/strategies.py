@@ -172,8 +172,18 @@ def sent_again(event: Event, name: str, occurred_at_ms: int) -> Event:
     return msgspec.structs.replace(event, event_id=f"event-{name}", occurred_at_ms=occurred_at_ms)
 
 
-def with_other_content(event: Event) -> Event:
-    """Another event under the same ids."""
+def with_other_content(event: Event, number: int) -> Event:
+    """Another event under the same ids: another room, person or amount."""
+    if isinstance(event, e.PersonEvent) and number % 3 == 1:
+        return msgspec.structs.replace(event, user_id="somebody-else")
+    if isinstance(event, e.OrderCancelled) and number % 3 == 2:
+        return msgspec.structs.replace(event, amount_minor=event.amount_minor + 1)
+    if isinstance(event, e.OrderPaid) and number % 3 == 2:
+        first, *rest = event.lines
+        dearer = msgspec.structs.replace(first, paid_minor=first.paid_minor + 1)
+        return msgspec.structs.replace(
+            event, paid_minor=event.paid_minor + 1, lines=[dearer, *rest]
+        )
     return msgspec.structs.replace(event, room_id="room-of-another")
 
 
@@ -217,12 +227,13 @@ _STEPS = st.tuples(
     st.integers(0, 5),
     st.integers(0, 5),
 )
-_DELTAS_MS: Final = (0, 400, 1_000, 3_100, 9_999, 31_000, 125_000)
+#: Mostly round, so that records often fall on the edges of windows.
+_DELTAS_MS: Final = (0, 1_000, 400, 10_000, 3_100, 30_000, 125_000)
 
 POLICIES: Final = st.builds(
     WindowPolicy,
     window_ms=st.sampled_from((10_000, 1_000, 60_000)),
-    allowed_lateness_ms=st.sampled_from((30_000, 0, 5_500)),
+    allowed_lateness_ms=st.sampled_from((30_000, 0, 5_000)),
     max_ahead_ms=st.sampled_from((300_000, 0, 20_000)),
     dedup_ids=st.sampled_from((1_000, 1, 2, 3, 5)),
 )
@@ -250,7 +261,7 @@ def logs(
     for index, (action, back, delta, shift, hole, *numbers) in enumerate(steps):
         now_ms += pick(_DELTAS_MS, delta)
         offset += (0, 0, 0, 0, 1, 7)[hole]
-        shifts = (0, 0, 0, -1, -4_000, -25_000, -100_000, -LONG_AGO_MS)
+        shifts = (0, 0, -10_000, -1, -4_000, -30_000, -100_000, -LONG_AGO_MS)
         ahead = (policy.max_ahead_ms, policy.max_ahead_ms + 1)
         shift_ms = pick((*shifts, *ahead), shift)
         drawn = Numbers(*numbers)
@@ -264,7 +275,7 @@ def logs(
             if topic is topics.PURCHASES and len(records) - born <= policy.dedup_ids:
                 value = encode(sent_again(original, str(index), now_ms), drawn)
         elif action == 10 and sound:
-            value = encode(with_other_content(sound[-1 - back % len(sound)][1]))
+            value = encode(with_other_content(sound[-1 - back % len(sound)][1], delta))
         elif action == 11:
             value = garbage(topic, event, back)
         else:
@@ -277,20 +288,25 @@ def logs(
     return Log(topic, draw(st.integers(0, 2)), policy, tuple(records))
 
 
-ROOMY = st.builds(
+#: Policies under which a generated log is never longer than the dedup memory.
+ROOMY: Final = st.builds(
     WindowPolicy,
     window_ms=st.sampled_from((10_000, 1_000, 60_000)),
-    allowed_lateness_ms=st.sampled_from((30_000, 0, 5_500)),
+    allowed_lateness_ms=st.sampled_from((30_000, 0, 5_000)),
     max_ahead_ms=st.just(300_000),
     dedup_ids=st.just(1_000),
 )
 
 
 @st.composite
-def sound_events(draw: st.DrawFn, which: tuple[Topic, ...] = EVENT_TOPICS) -> Log:
-    """A log of distinct, readable events in order of event time, under a policy that keeps them."""
+def sound_events(
+    draw: st.DrawFn,
+    which: tuple[Topic, ...] = EVENT_TOPICS,
+    policies: st.SearchStrategy[WindowPolicy] = ROOMY,
+) -> Log:
+    """A log of distinct, readable events in order of event time."""
     topic = draw(st.sampled_from(which))
-    policy = draw(ROOMY)
+    policy = draw(policies)
     steps = draw(st.lists(_STEPS, max_size=30))
     records: list[Record] = []
     now_ms = START_MS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.rows import COLUMNS
 from streams.windows import WindowPolicy
 from tests.properties.model import ModelStore, Worker, folded_at_once
-from tests.properties.strategies import PLANS, Log, Step, logs
+from tests.properties.strategies import PLANS, Log, Record, Step, logs, sound_events
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,25 @@ def test_every_checkpoint_of_a_finished_run_leads_to_the_same_end(
         again.finish()
         assert store.content() == content
         assert again.end_state() == end
+
+
+@given(log=sound_events((topics.PURCHASES,), TIGHT), plan=PLANS)
+def test_after_a_restart_no_purchase_of_the_past_is_accepted_again(
+    log: Log, plan: list[Step]
+) -> None:
+    store = ModelStore()
+    first = Worker(log, store)
+    first.run(plan)
+    first.finish()
+    end_ms = max((record.appended_ms for record in log.records), default=0)
+    for at in sorted(store.checkpoints):
+        past = [record.value for record in log.records if record.offset < at]
+        copies = [Record(at + n, end_ms, value) for n, value in enumerate(past)]
+        again = Worker(replace(log, records=tuple(copies)), store, at)
+        before = again.fold.counts.folded
+        again.feed(at, at + len(copies))
+        assert again.fold.counts.folded == before == at
+        assert again.fold.counts.duplicates == len(copies)
 
 
 @given(log=logs(), plan=PLANS, lost=st.integers(1, 50))

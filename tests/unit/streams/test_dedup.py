@@ -114,6 +114,8 @@ def test_restored_entries_fall_into_the_generations_they_were_in() -> None:
     )
     for recent in (first, again):
         recent.settle()
+        assert recent.must_ask("order", "b", 1_000)
+        assert not recent.must_ask("order", "c", 2_000)
         recent.admit(entry("f", 60, 9))
         recent.settle()
         assert recent.forgotten_until_ms == 3_000

@@ -128,6 +128,19 @@ def test_order_sent_again_with_a_new_event_id_and_time_is_a_duplicate() -> None:
     assert read(taken, "ledger", "kafka_offset") == [0]
 
 
+def test_order_that_is_not_accepted_does_not_move_the_watermark() -> None:
+    fold = new_fold()
+    feed(
+        fold,
+        order("o1", 3, COAT),
+        order("o1", 300, COAT),
+        order("o1", 400, SCARF),
+        order("o2", 4, COAT),
+    )
+    assert (fold.counts.duplicates, fold.counts.dead_lettered, fold.counts.late) == (1, 1, 0)
+    assert fold.watermark.newest_ms == (T0 + 4) * 1_000
+
+
 def test_same_order_id_with_other_content_is_a_conflict() -> None:
     fold = new_fold()
     feed(
@@ -175,4 +188,6 @@ def test_only_an_order_older_than_the_memory_is_looked_up_in_the_ledger() -> Non
     _, events = fold.open(next_batch(fold, *again))
     assert fold.unknown(events) == [("order", "o0")]
     assert fold.remembered == 1
+    # What the last batch pushed out of memory is let go of before the next one.
+    assert fold._recent.find("order", "o0", {}) is None
     assert read(taken, "ledger", "id") == ["o0", "o1", "o2", "o3"]
