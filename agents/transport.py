@@ -131,6 +131,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._acknowledged: dict[TP, int] = {}
         self._under_way: dict[TP, int] = defaultdict(int)
+        #: What Kafka has committed of the batched partitions, as of the last seek.
+        self._in_kafka: dict[TP, int | None] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -147,18 +149,29 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek batched partitions to their checkpoints, the others to Kafka's offsets."""
-        committed = dict(await super().seek_to_committed())
+        committed = {
+            TP(tp.topic, tp.partition): offset
+            for tp, offset in (await super().seek_to_committed()).items()
+        }
         batched = {tp for tp in self.assignment() if self._is_batched(tp)}
         positions = await self._positions.positions(batched, self)
         await self._thread.seek_batched(positions)
         for tp in list(self._under_way):
             self._under_way[tp] = 0
             self.on_buffer_drop(tp)
-        self._acknowledged = {tp: at for tp, at in self._acknowledged.items() if tp in batched}
-        return {
-            **{TP(tp.topic, tp.partition): at for tp, at in committed.items()},
-            **positions,
+        self._in_kafka = {tp: committed.get(tp) for tp in positions}
+        return {**committed, **positions}
+
+    async def perform_seek(self) -> None:
+        """Seek, and acknowledge what a checkpoint holds beyond Kafka's committed offset.
+
+        The worker that wrote it may have died before its commit.
+        """
+        await super().perform_seek()
+        self._acknowledged = {
+            tp: position for tp in self._in_kafka if (position := self._read_offset[tp])
         }
+        self._committed_offset.update(self._in_kafka)
 
     async def reaches(self, tp: TP, position: int) -> bool:
         """See :class:`LogBounds`."""
