@@ -169,9 +169,9 @@ class Figures:
             _lines(points, first_minute_s),
         )
         for row in done:
-            gone = row["gone"] if fresh.is_on_air(row["room_id"]) else row["entered"]
+            gone = row["gone"] if fresh.is_on_air(row["room_id"]) else row["came"]
             # A leave may be stored a moment before its enter.
-            row["online"] = max(row["entered"] - gone, 0)
+            row["online"] = max(row["came"] - gone, 0)
             fresh.activity[row["room_id"]] = row
         fresh.activity[_ALL] = _add_up(done, _NO_ACTIVITY)
         return fresh

@@ -32,11 +32,12 @@ FROM sales_window FINAL
 GROUP BY room_id, currency
 """
 
-#: Per room, likewise.
+#: Per room, likewise. Who watches a replay has a view, and is not online.
 ACTIVITY: Final = """
 SELECT
-    room_id, sum(views) AS entered, sum(leaves) AS gone, sum(likes) AS hearts,
-    sum(chats) AS messages, toUInt32(max(window_start)) AS newest_s
+    room_id, sum(views) AS entered, sumIf(views, mode = 'live') AS came,
+    sumIf(leaves, mode = 'live') AS gone, sum(likes) AS hearts, sum(chats) AS messages,
+    toUInt32(max(window_start)) AS newest_s
 FROM activity_window FINAL
 GROUP BY room_id
 """
