@@ -28,6 +28,10 @@ from streams.windows import WindowPolicy
 
 _T = TypeVar("_T")
 
+#: Sales and ledger are inserted next to each other, so that who compares the two while a flush is
+#: under way rarely sees one without the other.
+_BOOKS_LAST: Callable[[str], int] = ("sales_window", "ledger").__contains__
+
 #: Ids asked for in one ledger look-up.
 _ASK_AT_ONCE = 1_000
 
@@ -101,9 +105,9 @@ class Sink:
             for table, more in one.rows.items():
                 rows[table].extend(more)
             rows["dead_letter"].extend(_dead_letter_rows(one))
-        for table, all_rows in rows.items():
-            if all_rows:
-                await self._insert(table, all_rows)
+        for table in sorted(rows, key=_BOOKS_LAST):
+            if rows[table]:
+                await self._insert(table, rows[table])
 
     async def write_checkpoints(self, taken: Sequence[Taken]) -> None:
         """Write where the partitions stand: first the ids, then the checkpoint that names them.

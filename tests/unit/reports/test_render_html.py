@@ -163,3 +163,16 @@ def test_every_metric_is_on_the_page_with_its_exact_value() -> None:
         m.key: "" if m.value is None else str(m.value)
         for m in (*report.headline.measures, *report.measures)
     }
+
+
+def test_an_explanation_that_sold_nothing_is_shown_with_zeros() -> None:
+    store, show = MemoryStore(), Show("quiet", "kol", "EUR")
+    show.begin("Brand", "Title")
+    show.host(0, "product_listed", product_id="unsold", title="Unsold", price_minor=100)
+    show.host(1_000, "explanation_started", product_id="unsold")
+    show.host(4 * MINUTE_MS, "explanation_ended", product_id="unsold")
+    show.order(60_000, "ann", "o1", [("other", 1, 100)])
+    show.host(5 * MINUTE_MS, "room_ended")
+    show.write(store)
+    checkpoints(store, {("live.purchases", 0): START_MS})
+    assert "Explanations and flash sales" in Page(render_html(build_report(store, "quiet"))).shown
