@@ -1,1 +1,16 @@
-"""The load and speed harness."""
+"""The speed harness: one small module per question, ``python -m benchmarks QUESTION``.
+
+::
+
+    __main__      the command line
+    options       options that the questions share
+    load          records made beforehand, and what their totals must be
+    hot_path      bytes of a batch → dirty rows, on one core
+    end_to_end    Kafka → rows in the store, one worker process
+    bare_drain    reading the same topics without decoding anything
+    result        what a run found, as JSON; compared ratio by ratio
+    output        where it goes: table, JSON, file, comparison
+    machine       where it ran
+
+No figure without its correctness: a run whose totals are not the truth's ends with an error.
+"""
