@@ -30,7 +30,9 @@ def fingerprint(event: PurchaseEvent) -> int:
     """A 64-bit hash of what was bought, by whom and for how much.
 
     Neither ``event_id`` nor the event time is part of it: a client that sends an order again may
-    give it new ones. The field order below is fixed; it is compared with hashes in the ledger.
+    give it new ones. With a new time it is recognised as far back as the memory reaches (at least
+    ``dedup_ids`` entries), with its own time however old it is. The field order below is fixed; it
+    is compared with hashes in the ledger.
     """
     lines: list[tuple[str, str, int, int]] = []
     if isinstance(event, OrderPaid):
