@@ -34,7 +34,7 @@ def _sales_part(row: Sequence[Any]) -> Part:
         return row[_SALES[name]]
 
     key = "/".join(
-        str(at(name)) for name in ("kafka_partition", "room_id", "promo", "attribution", "slice_ms")
+        str(at(name)) for name in ("kafka_partition", "room_id", "promo", "attribution", "late_slice")
     )
     return Part(
         kind="sales",
@@ -56,7 +56,7 @@ def _views_part(row: Sequence[Any]) -> Part:
         subject=at("room_id"),
         currency="",
         window=int(at("window_start")),
-        key=f"{at('kafka_partition')}/{at('source')}/{at('mode')}/{at('slice_ms')}",
+        key=f"{at('kafka_partition')}/{at('source')}/{at('mode')}/{at('late_slice')}",
         version=at("version"),
         values=(at("views"),),
     )

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -32,8 +32,13 @@ _T = TypeVar("_T")
 #: under way rarely sees one without the other.
 _BOOKS_LAST: Callable[[str], int] = ("sales_window", "ledger").__contains__
 
-#: Ids asked for in one ledger look-up.
+#: Ids asked for in one ledger look-up, and entries read back at once.
 _ASK_AT_ONCE = 1_000
+_LEDGER_AT_ONCE = 100_000
+
+
+class BrokenChainError(Exception):
+    """The store has lost a part of the dedup memory; going on would count duplicates."""
 
 
 class Sink:
@@ -142,9 +147,12 @@ class Sink:
         state = orjson.loads(base64.b64decode(row["state"]))
         next_offset = int(row["next_offset"])
         entries: list[Entry] = []
+        forgotten: list[tuple[str, str]] = []
         tail: list[int] = []
         if topic == SalesFold.topic.name:
-            entries = self._ledger(where, state["dedup"]["previous_from"], next_offset)
+            since = state["dedup"]["previous_from"]
+            forgotten = [(e.kind, e.id) for e in self._ledger(where, 0, since)]
+            entries = list(self._ledger(where, since, next_offset))
         else:
             admitted = state["dedup"]["admitted"]
             tail = self._id_tail(where, next_offset, admitted)
@@ -154,27 +162,26 @@ class Sink:
             state=state,
             id_tail=tail,
             entries=entries,
+            forgotten=forgotten,
         )
 
-    def _ledger(self, where: Mapping[str, Any], since: int, until: int) -> list[Entry]:
+    def _ledger(self, where: Mapping[str, Any], since: int, until: int) -> Iterator[Entry]:
         # Entries at or above the checkpoint were written, but their records will be replayed:
         # restoring them would make the replay a duplicate, and money would disappear.
-        rows = self._store.query(
-            "SELECT kind, id, fingerprint, kafka_offset, occurred_at_ms FROM ledger FINAL"
-            " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
-            " AND kafka_offset >= %(since)s AND kafka_offset < %(until)s ORDER BY kafka_offset",
-            {**where, "since": since, "until": until},
-        )
-        return [
-            Entry(
-                str(row["kind"]),
-                str(row["id"]),
-                int(row["fingerprint"]),
-                int(row["kafka_offset"]),
-                int(row["occurred_at_ms"]),
+        while since < until:
+            rows = self._store.query(
+                "SELECT kind, id, fingerprint, kafka_offset FROM ledger FINAL"
+                " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+                " AND kafka_offset >= %(since)s AND kafka_offset < %(until)s"
+                " ORDER BY kafka_offset LIMIT %(limit)s",
+                {**where, "since": since, "until": until, "limit": _LEDGER_AT_ONCE},
             )
-            for row in rows
-        ]
+            for row in rows:
+                offset = int(row["kafka_offset"])
+                yield Entry(str(row["kind"]), str(row["id"]), int(row["fingerprint"]), offset)
+            if len(rows) < _LEDGER_AT_ONCE:
+                return
+            since = int(rows[-1]["kafka_offset"]) + 1
 
     def _id_tail(self, where: Mapping[str, Any], next_offset: int, admitted: int) -> list[int]:
         """Walk the chain of checkpoints back until enough ids are found.
@@ -195,7 +202,10 @@ class Sink:
             )
             links = {int(row["next_offset"]): row for row in rows}
             if position not in links:
-                break
+                raise BrokenChainError(
+                    f"{where['topic']}/{where['partition']}: the ids that lead to offset "
+                    f"{position} are missing, {wanted - found} of {wanted} cannot be restored"
+                )
             while found < wanted and position in links:
                 row = links[position]
                 ids = _unpack(str(row["ids"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Columns that identify where a window row came from, in every ``*_window`` table.
-_ORIGIN = ("window_start", "slice_ms", "kafka_topic", "kafka_partition", "version")
+_ORIGIN = ("window_start", "late_slice", "kafka_topic", "kafka_partition", "version")
 _OFFSET = ("kafka_topic", "kafka_partition", "kafka_offset", "version")
 
 ACTIVITY_DIMENSIONS: Final = ("room_id", "source", "mode")

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import xxhash
 
+from streams.filter import SeenFilter
+
 
 class RecentIds:
     """The hashes of the event ids that a partition accepted recently."""
@@ -73,7 +75,6 @@ class Entry(NamedTuple):
     id: str
     fingerprint: int
     offset: int
-    occurred_at_ms: int
 
 
 #: ``(kind, id) → fingerprint`` of what the ledger holds of the ids asked for.
@@ -81,20 +82,19 @@ Known = Mapping[tuple[str, str], int]
 
 
 class RecentEntries:
-    """The ledger entries that a partition accepted recently, and where its memory ends.
+    """The ledger entries that a partition accepted recently, and a filter of all before them.
 
-    An entry older than the memory is looked up in the ledger, but only if its event time is not
-    newer than everything forgotten: a copy carries the time of its original.
+    An entry that is neither remembered nor in the filter is new. One that may be in the filter is
+    looked up in the ledger, so that the answer is exact however old the entry is.
     """
 
     __slots__ = (
         "_capacity",
         "_current",
+        "_forgotten",
         "_leaving",
-        "_newest_ms",
         "_previous",
         "current_from",
-        "forgotten_until_ms",
         "previous_from",
     )
 
@@ -103,8 +103,8 @@ class RecentEntries:
         capacity: int,
         current_from: int = 0,
         previous_from: int = 0,
-        forgotten_until_ms: int = 0,
         entries: Iterable[Entry] = (),
+        forgotten: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Start empty, or from a checkpoint.
 
@@ -112,25 +112,22 @@ class RecentEntries:
             capacity: entries per generation.
             current_from: offset at which the current generation began.
             previous_from: offset at which the previous one began.
-            forgotten_until_ms: the newest event time among forgotten entries.
             entries: the ledger's entries of this partition, from ``previous_from`` up to (not
                 including) the checkpoint's position. Later ones must be left out: they will be
                 replayed, and would be taken for duplicates.
+            forgotten: ``(kind, id)`` of the ledger's entries of this partition below
+                ``previous_from``.
         """
         self._capacity = capacity
         self.current_from = current_from
         self.previous_from = previous_from
-        self.forgotten_until_ms = forgotten_until_ms
         self._current: dict[tuple[str, str], int] = {}
         self._previous: dict[tuple[str, str], int] = {}
         self._leaving: list[dict[tuple[str, str], int]] = []
-        # The newest event time of (previous, current), to know what forgetting loses.
-        self._newest_ms = [0, 0]
+        self._forgotten = SeenFilter(map(_name, forgotten))
         for entry in entries:
-            is_current = entry.offset >= current_from
-            generation = self._current if is_current else self._previous
+            generation = self._current if entry.offset >= current_from else self._previous
             generation[entry.kind, entry.id] = entry.fingerprint
-            self._newest_ms[is_current] = max(self._newest_ms[is_current], entry.occurred_at_ms)
 
     def __len__(self) -> int:
         return len(self._current) + len(self._previous)
@@ -139,16 +136,16 @@ class RecentEntries:
         """Let go of generations forgotten during the last batch; called between batches."""
         self._leaving.clear()
 
-    def must_ask(self, kind: str, entry_id: str, occurred_at_ms: int) -> bool:
+    def must_ask(self, kind: str, entry_id: str) -> bool:
         """Whether only the ledger can tell if this entry was accepted before.
 
         Asked before a batch is folded. What is in memory then stays findable until the batch's
         end, even if its generation is forgotten on the way.
         """
-        if occurred_at_ms <= self.forgotten_until_ms:
-            key = (kind, entry_id)
-            return key not in self._current and key not in self._previous
-        return False
+        key = (kind, entry_id)
+        if key in self._current or key in self._previous:
+            return False
+        return _name(key) in self._forgotten
 
     def find(self, kind: str, entry_id: str, known: Known) -> int | None:
         """The fingerprint of an accepted entry, from memory or from what the ledger said."""
@@ -163,11 +160,12 @@ class RecentEntries:
     def admit(self, entry: Entry) -> None:
         """Remember an accepted entry."""
         self._current[entry.kind, entry.id] = entry.fingerprint
-        self._newest_ms[1] = max(self._newest_ms[1], entry.occurred_at_ms)
         if len(self._current) >= self._capacity:
-            if self._previous:
-                self.forgotten_until_ms = max(self.forgotten_until_ms, self._newest_ms[0])
-                self._leaving.append(self._previous)
+            self._forgotten.add(map(_name, self._previous))
+            self._leaving.append(self._previous)
             self._previous, self._current = self._current, {}
-            self._newest_ms = [self._newest_ms[1], 0]
             self.previous_from, self.current_from = self.current_from, entry.offset + 1
+
+
+def _name(key: tuple[str, str]) -> str:
+    return "/".join(key)

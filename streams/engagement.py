@@ -14,13 +14,13 @@ class ChatFold(EventFold):
     tables = ("activity_window",)
     handlers = {ChatSent: "on_chat"}
 
-    def on_chat(self, event: ChatSent, window_ms: int, slice_ms: int, offset: int) -> None:
+    def on_chat(self, event: ChatSent, window_ms: int, late_slice: int, offset: int) -> None:
         """One message."""
         tally = self.tallies["activity_window"]
-        cell = tally.cell((event.room_id, "", "", window_ms, slice_ms), offset)
+        cell = tally.cell((event.room_id, "", "", window_ms, late_slice), offset)
         cell[tally.at["events"]] += 1
         cell[tally.at["chats"]] += 1
-        if slice_ms:
+        if late_slice:
             cell[tally.at["late"]] += 1
         self.met(event.room_id, "chatter", event.occurred_at_ms, event.user_id)
 
@@ -32,12 +32,12 @@ class LikesFold(EventFold):
     tables = ("activity_window",)
     handlers = {LikesSent: "on_likes"}
 
-    def on_likes(self, event: LikesSent, window_ms: int, slice_ms: int, offset: int) -> None:
+    def on_likes(self, event: LikesSent, window_ms: int, late_slice: int, offset: int) -> None:
         """A batch of likes of one person."""
         tally = self.tallies["activity_window"]
-        cell = tally.cell((event.room_id, "", "", window_ms, slice_ms), offset)
+        cell = tally.cell((event.room_id, "", "", window_ms, late_slice), offset)
         cell[tally.at["events"]] += 1
         cell[tally.at["likes"]] += event.count
-        if slice_ms:
+        if late_slice:
             cell[tally.at["late"]] += 1
         self.met(event.room_id, "liker", event.occurred_at_ms, event.user_id)

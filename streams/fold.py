@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NoReturn
 
@@ -120,6 +120,8 @@ class Restored:
     id_tail: Sequence[int] = field(default=())
     #: For purchases: the ledger's entries below ``next_offset``, in offset order.
     entries: Sequence[Entry] = field(default=())
+    #: For purchases: ``(kind, id)`` of the ledger's entries before those.
+    forgotten: Iterable[tuple[str, str]] = field(default=())
 
 
 class PartitionFold(ABC):
@@ -187,7 +189,7 @@ class PartitionFold(ABC):
         known = known or {}
         counts, handlers = self.counts, self._handlers
         place, max_ahead_ms = self.watermark.place, self.policy.max_ahead_ms
-        late = dead = duplicates = 0
+        dead = duplicates = 0
         for index, event in enumerate(events):
             offset = batch.offsets[index]
             if isinstance(event, Rejected):
@@ -208,14 +210,12 @@ class PartitionFold(ABC):
                     self._bury(batch, index, verdict)
                     dead += 1
                 continue
-            window_ms, slice_ms = place(occurred_at_ms)
-            if slice_ms:
-                late += 1
-            handlers[type(event)](event, window_ms, slice_ms, offset)
+            window_ms, late_slice = place(occurred_at_ms)
+            handlers[type(event)](event, window_ms, late_slice, offset)
         counts.consumed += len(events)
         counts.dead_lettered += dead
         counts.duplicates += duplicates
-        counts.late += late
+        counts.late = self.watermark.late
         counts.folded += len(events) - dead - duplicates
         if batch.appended_ms and not self._appended_ms:
             self._appended_ms = batch.appended_ms[0]
@@ -304,12 +304,12 @@ class PartitionFold(ABC):
         return taken
 
     def _window_row(self, key: tuple[str | int, ...], cell: list[int]) -> Row:
-        *dimensions, window_ms, slice_ms = key
+        *dimensions, window_ms, late_slice = key
         version, *values = cell
         return (
             *dimensions,
             int(window_ms) // 1_000,
-            slice_ms,
+            late_slice,
             self.topic.name,
             self.partition,
             version,
@@ -355,7 +355,7 @@ class PartitionFold(ABC):
                 _refuse(f"it was written with {name}={before}, this worker has {name}={value}")
         self.next_offset = self._taken_until = restored.next_offset
         self.counts = replace(restored.counts)
-        self.watermark = Watermark(self.policy, newest_ms=state["newest_ms"])
+        self.watermark = Watermark(self.policy, state["newest_ms"], late=self.counts.late)
         for table, tally in self.tallies.items():
             tally.restore(state["cells"][table])
         self.restore_dedup(state["dedup"], restored)

@@ -17,7 +17,7 @@ class RoomsFold(EventFold):
     topic = topics.ROOMS
     handlers = dict.fromkeys(topics.ROOMS.event_types, "on_fact")
 
-    def on_fact(self, event: Event, window_ms: int, slice_ms: int, offset: int) -> None:
+    def on_fact(self, event: Event, window_ms: int, late_slice: int, offset: int) -> None:
         """One fact, kept as it is; windows do not matter here."""
         self._rows["room_event"].append(
             (

@@ -82,7 +82,7 @@ class SalesFold(PartitionFold):
         for event in events:
             if isinstance(event, OrderPaid | OrderCancelled | OrderRefunded):
                 kind, entry_id = ledger_identity(event)
-                if self._recent.must_ask(kind, entry_id, event.occurred_at_ms):
+                if self._recent.must_ask(kind, entry_id):
                     asked.append((kind, entry_id))
         return asked
 
@@ -97,7 +97,7 @@ class SalesFold(PartitionFold):
             if accepted == mark:
                 return False
             return Rejected("conflict", f"{kind} {entry_id} was accepted with other content")
-        self._recent.admit(Entry(kind, entry_id, mark, offset, event.occurred_at_ms))
+        self._recent.admit(Entry(kind, entry_id, mark, offset))
         self._book(kind, entry_id, mark, event, offset)
         return True
 
@@ -137,9 +137,9 @@ class SalesFold(PartitionFold):
 
     # --- windows -----------------------------------------------------------------------------
 
-    def on_paid(self, event: OrderPaid, window_ms: int, slice_ms: int, offset: int) -> None:
+    def on_paid(self, event: OrderPaid, window_ms: int, late_slice: int, offset: int) -> None:
         """An order counts as GMV at the moment it is paid."""
-        cell, at = self._sale(event, window_ms, slice_ms, offset)
+        cell, at = self._sale(event, window_ms, late_slice, offset)
         cell[at["orders"]] += 1
         cell[at["sku_orders"]] += len(event.lines)
         cell[at["gmv_minor"]] += event.paid_minor
@@ -148,7 +148,7 @@ class SalesFold(PartitionFold):
         seen: set[str] = set()
         for line in event.lines:
             cell[at["units"]] += line.quantity
-            product = self._product(event, line.product_id, window_ms, slice_ms, offset)
+            product = self._product(event, line.product_id, window_ms, late_slice, offset)
             # One order with two SKUs of a product is one order and two SKU orders of it.
             product[products.at["orders"]] += line.product_id not in seen
             product[products.at["sku_orders"]] += 1
@@ -158,34 +158,36 @@ class SalesFold(PartitionFold):
         self.met(event.room_id, "buyer", event.occurred_at_ms, event.user_id, event.kol_id)
 
     def on_cancelled(
-        self, event: OrderCancelled, window_ms: int, slice_ms: int, offset: int
+        self, event: OrderCancelled, window_ms: int, late_slice: int, offset: int
     ) -> None:
         """An order that was never paid: counted, no money."""
-        cell, at = self._sale(event, window_ms, slice_ms, offset)
+        cell, at = self._sale(event, window_ms, late_slice, offset)
         cell[at["cancelled"]] += 1
 
-    def on_refunded(self, event: OrderRefunded, window_ms: int, slice_ms: int, offset: int) -> None:
+    def on_refunded(
+        self, event: OrderRefunded, window_ms: int, late_slice: int, offset: int
+    ) -> None:
         """Money goes back, all of it or a part."""
-        cell, at = self._sale(event, window_ms, slice_ms, offset)
+        cell, at = self._sale(event, window_ms, late_slice, offset)
         cell[at["refunds"]] += 1
         cell[at["refund_minor"]] += event.amount_minor
         products = self.tallies["product_window"]
         seen: set[str] = set()
         for line in event.lines:
             cell[at["refunded_units"]] += line.quantity
-            product = self._product(event, line.product_id, window_ms, slice_ms, offset)
+            product = self._product(event, line.product_id, window_ms, late_slice, offset)
             product[products.at["refunds"]] += line.product_id not in seen
             product[products.at["refunded_units"]] += line.quantity
             product[products.at["refund_minor"]] += line.amount_minor
             seen.add(line.product_id)
 
     def _sale(
-        self, event: PurchaseEvent, window_ms: int, slice_ms: int, offset: int
+        self, event: PurchaseEvent, window_ms: int, late_slice: int, offset: int
     ) -> tuple[Cell, Mapping[str, int]]:
         activity = self.tallies["activity_window"]
-        room = activity.cell((event.room_id, "", "", window_ms, slice_ms), offset)
+        room = activity.cell((event.room_id, "", "", window_ms, late_slice), offset)
         room[activity.at["events"]] += 1
-        if slice_ms:
+        if late_slice:
             room[activity.at["late"]] += 1
         sales = self.tallies["sales_window"]
         key = (
@@ -195,7 +197,7 @@ class SalesFold(PartitionFold):
             event.promo,
             event.attribution,
             window_ms,
-            slice_ms,
+            late_slice,
         )
         return sales.cell(key, offset), sales.at
 
@@ -204,7 +206,7 @@ class SalesFold(PartitionFold):
         event: OrderPaid | OrderRefunded,
         product_id: str,
         window_ms: int,
-        slice_ms: int,
+        late_slice: int,
         offset: int,
     ) -> Cell:
         key = (
@@ -214,7 +216,7 @@ class SalesFold(PartitionFold):
             event.currency,
             event.promo,
             window_ms,
-            slice_ms,
+            late_slice,
         )
         return self.tallies["product_window"].cell(key, offset)
 
@@ -226,11 +228,10 @@ class SalesFold(PartitionFold):
         return len(self._recent)
 
     def dedup_state(self) -> dict[str, int]:
-        """Where the generations begin, and what has been forgotten."""
+        """Where the generations begin."""
         return {
             "current_from": self._recent.current_from,
             "previous_from": self._recent.previous_from,
-            "forgotten_until_ms": self._recent.forgotten_until_ms,
         }
 
     def restore_dedup(self, state: Mapping[str, int], restored: Restored) -> None:
@@ -239,6 +240,6 @@ class SalesFold(PartitionFold):
             self.policy.dedup_ids,
             current_from=state["current_from"],
             previous_from=state["previous_from"],
-            forgotten_until_ms=state["forgotten_until_ms"],
             entries=restored.entries,
+            forgotten=restored.forgotten,
         )

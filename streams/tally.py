@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from streams.windows import Watermark
 
-#: ``(*dimensions, window_ms, slice_ms)``.
+#: ``(*dimensions, window_ms, late_slice)``.
 Key = tuple[str | int, ...]
 #: ``[version, *values]``; version is the offset of the last record folded in.
 Cell = list[int]

@@ -9,17 +9,17 @@
 --
 -- A *_window row is the absolute value of one window of one Kafka partition. Writing it twice, or
 -- an older version after a newer one, changes nothing. Reading sums over kafka_topic,
--- kafka_partition and slice_ms.
+-- kafka_partition and late_slice.
 --   version    offset of the last record folded into the row
---   slice_ms   0 while the window was open; for late records the window of the watermark at
---              which they arrived, so that a closed row is never touched again
+--   late_slice 0 while the window was open; late records go to numbered slices, so that a closed
+--              row is never touched again
 
 CREATE TABLE IF NOT EXISTS activity_window (
     room_id         String,
     source          String,
     mode            String,
     window_start    DateTime('UTC'),
-    slice_ms        UInt64,
+    late_slice      UInt64,
     kafka_topic     String,
     kafka_partition UInt32,
     version         UInt64,
@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS activity_window (
     likes           UInt64
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(window_start)
-ORDER BY (room_id, window_start, source, mode, kafka_topic, kafka_partition, slice_ms);
+ORDER BY (room_id, window_start, source, mode, kafka_topic, kafka_partition, late_slice);
 
 CREATE TABLE IF NOT EXISTS sales_window (
     room_id         String,
@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS sales_window (
     promo           String,
     attribution     String,
     window_start    DateTime('UTC'),
-    slice_ms        UInt64,
+    late_slice      UInt64,
     kafka_topic     String,
     kafka_partition UInt32,
     version         UInt64,
@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS sales_window (
     refund_minor    Int64
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(window_start)
-ORDER BY (room_id, window_start, kol_id, currency, promo, attribution, kafka_topic, kafka_partition, slice_ms);
+ORDER BY (room_id, window_start, kol_id, currency, promo, attribution, kafka_topic, kafka_partition, late_slice);
 
 -- Per product; the rows of product traffic have empty kol_id, currency and promo.
 CREATE TABLE IF NOT EXISTS product_window (
@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS product_window (
     currency        String,
     promo           String,
     window_start    DateTime('UTC'),
-    slice_ms        UInt64,
+    late_slice      UInt64,
     kafka_topic     String,
     kafka_partition UInt32,
     version         UInt64,
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS product_window (
     refund_minor    Int64
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(window_start)
-ORDER BY (room_id, window_start, product_id, kol_id, currency, promo, kafka_topic, kafka_partition, slice_ms);
+ORDER BY (room_id, window_start, product_id, kol_id, currency, promo, kafka_topic, kafka_partition, late_slice);
 
 -- Unique people: set unions, idempotent by nature. kol_id is set for buyers only.
 CREATE TABLE IF NOT EXISTS audience_in (

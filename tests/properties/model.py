@@ -107,21 +107,22 @@ class ModelStore:
                 position, ids = self._chain[position]
                 tail = ids + tail
             tail = tail[len(tail) - wanted :]
-        entries = []
+        entries, forgotten = [], []
         for row in self.ledger.values():
-            offset = int(row[_LEDGER["kafka_offset"]])
-            if dedup.get("previous_from", at) <= offset < at:
-                fields = ("kind", "id", "fingerprint", "kafka_offset", "occurred_at_ms")
-                kind, entry_id, mark, _, occurred_at_ms = (row[_LEDGER[name]] for name in fields)
-                entries.append(
-                    Entry(str(kind), str(entry_id), int(mark), offset, int(occurred_at_ms))
-                )
+            fields = ("kind", "id", "fingerprint", "kafka_offset")
+            kind, entry_id, mark, offset = (row[_LEDGER[name]] for name in fields)
+            entry = Entry(str(kind), str(entry_id), int(mark), int(offset))
+            if entry.offset < dedup.get("previous_from", at):
+                forgotten.append((entry.kind, entry.id))
+            elif entry.offset < at:
+                entries.append(entry)
         return Restored(
             next_offset=checkpoint.next_offset,
             counts=checkpoint.counts,
             state=state,
             id_tail=tail,
             entries=sorted(entries, key=lambda entry: entry.offset),
+            forgotten=forgotten,
         )
 
     def content(self) -> dict[str, Any]:

@@ -238,6 +238,7 @@ POLICIES: Final = st.builds(
     allowed_lateness_ms=st.sampled_from((30_000, 0, 5_000)),
     max_ahead_ms=st.sampled_from((300_000, 0, 20_000)),
     dedup_ids=st.sampled_from((1_000, 1, 2, 3, 5)),
+    late_per_slice=st.sampled_from((2_000, 1, 2, 5)),
 )
 
 
@@ -260,7 +261,7 @@ def logs(
     steps = draw(st.lists(_STEPS, min_size=at_least, max_size=max_records))
     records: list[Record] = []
     originals: list[tuple[int, bytes]] = []
-    sound: list[tuple[int, Event]] = []
+    sound: list[Event] = []
     now_ms, offset = START_MS, 0
     for index, (action, back, delta, shift, hole, *numbers) in enumerate(steps):
         now_ms += pick(_DELTAS_MS, delta)
@@ -274,19 +275,19 @@ def logs(
         if action == 8 and originals:  # an exact copy, near or far
             value = originals[-1 - back % len(originals)][1]
         elif action == 9 and sound:
-            born, original = sound[-1 - back % len(sound)]
-            # An order sent again with a new time is recognised as far as memory goes.
-            if topic is topics.PURCHASES and len(records) - born <= policy.dedup_ids:
+            # An order sent again with a new time is recognised however old it is.
+            if topic is topics.PURCHASES:
+                original = sound[-1 - back % len(sound)]
                 value = encode(sent_again(original, str(index), now_ms), drawn)
         elif action == 10 and sound:
-            value = encode(with_other_content(sound[-1 - back % len(sound)][1], delta))
+            value = encode(with_other_content(sound[-1 - back % len(sound)], delta))
         elif action == 11:
             value = garbage(topic, event, back)
         else:
             assert value is not None
             originals.append((len(records), value))
             if shift_ms <= policy.max_ahead_ms:
-                sound.append((len(records), event))
+                sound.append(event)
         records.append(Record(offset, now_ms, value))
         offset += 1
     return Log(topic, draw(st.integers(0, 2)), policy, tuple(records))

@@ -112,12 +112,12 @@ def test_memory_holds_only_what_the_watermark_leaves_open(log: Log, plan: list[S
         worker.step(step)
         worker.flush()
         now_ms = worker.fold.watermark.now_ms
-        current_slice = now_ms - now_ms % policy.window_ms
+        current_slice = 1 + worker.fold.counts.late // policy.late_per_slice
         for tally in worker.fold.tallies.values():
             for key, _ in tally.snapshot():
-                *_, window_ms, slice_ms = key
-                if slice_ms:
-                    assert slice_ms == current_slice
+                *_, window_ms, late_slice = key
+                if late_slice:
+                    assert late_slice == current_slice
                 else:
                     assert int(window_ms) + policy.window_ms > now_ms
                 assert int(window_ms) <= worker.fold.watermark.newest_ms

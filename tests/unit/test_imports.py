@@ -25,7 +25,17 @@ OURS = frozenset(ALLOWED) | {"benchmarks", "liveshop", "tests"}
 PURE = frozenset(
     {
         *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "itertools"),
-        *("math", "operator", "typing", "msgspec", "orjson", "xxhash", "schemas", "streams"),
+        *(
+            "math",
+            "operator",
+            "typing",
+            "msgspec",
+            "numpy",
+            "orjson",
+            "xxhash",
+            "schemas",
+            "streams",
+        ),
     }
 )
 #: Modules of :data:`PURE` that can still reach out of the core, by these names.

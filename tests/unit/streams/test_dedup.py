@@ -6,6 +6,7 @@ import pytest
 
 from streams.dedup import Entry, RecentEntries, RecentIds
 from streams.engagement import LikesFold
+from streams.filter import SeenFilter
 from streams.windows import WindowPolicy
 from tests.unit.streams.records import feed, like, read
 
@@ -52,8 +53,8 @@ def test_restored_memory_knows_exactly_what_the_first_one_knew(count: int) -> No
     assert again.take_fresh() == first.take_fresh()
 
 
-def entry(name: str, offset: int, second: int) -> Entry:
-    return Entry("order", name, hash_of(name), offset, second * 1_000)
+def entry(name: str, offset: int) -> Entry:
+    return Entry("order", name, hash_of(name), offset)
 
 
 def hash_of(name: str) -> int:
@@ -62,7 +63,7 @@ def hash_of(name: str) -> int:
 
 def test_entry_is_found_with_its_fingerprint_and_by_its_kind() -> None:
     recent = RecentEntries(capacity=10)
-    recent.admit(entry("a", 0, 1))
+    recent.admit(entry("a", 0))
     assert recent.find("order", "a", {}) == hash_of("a")
     assert recent.find("refund", "a", {}) is None
     assert recent.find("order", "b", {}) is None
@@ -72,27 +73,26 @@ def test_entry_is_found_with_its_fingerprint_and_by_its_kind() -> None:
 def test_nothing_is_asked_of_the_ledger_before_anything_was_forgotten() -> None:
     recent = RecentEntries(capacity=2)
     for offset, name in enumerate("abc"):
-        recent.admit(entry(name, offset, offset))
-    assert not recent.must_ask("order", "z", 1)
-    assert recent.forgotten_until_ms == 0
+        recent.admit(entry(name, offset))
+    assert not recent.must_ask("order", "z")
 
 
-def test_ledger_is_asked_for_what_is_not_newer_than_everything_forgotten() -> None:
+def test_ledger_is_asked_for_what_was_forgotten_and_not_for_what_is_new() -> None:
     recent = RecentEntries(capacity=2)
-    for offset, (name, second) in enumerate([("a", 9), ("b", 5), ("c", 6), ("d", 7)]):
-        recent.admit(entry(name, offset, second))
+    for offset, name in enumerate("abcdef"):
+        recent.admit(entry(name, offset))
     recent.settle()
-    assert recent.forgotten_until_ms == 9_000
-    assert recent.must_ask("order", "a", 9_000)
-    assert recent.must_ask("order", "z", 8_000)
-    assert not recent.must_ask("order", "z", 9_001)
-    assert not recent.must_ask("order", "c", 6_000)
+    assert recent.must_ask("order", "a")
+    assert recent.must_ask("order", "b")
+    assert not recent.must_ask("refund", "a")
+    assert not recent.must_ask("order", "f")
+    assert not recent.must_ask("order", "z")
 
 
 def test_what_is_forgotten_within_a_batch_stays_findable_until_its_end() -> None:
     recent = RecentEntries(capacity=1)
     for offset, name in enumerate("abcd"):
-        recent.admit(entry(name, offset, offset))
+        recent.admit(entry(name, offset))
     assert recent.find("order", "a", {}) == hash_of("a")
     recent.settle()
     assert recent.find("order", "a", {}) is None
@@ -101,7 +101,7 @@ def test_what_is_forgotten_within_a_batch_stays_findable_until_its_end() -> None
 
 def test_restored_entries_fall_into_the_generations_they_were_in() -> None:
     first = RecentEntries(capacity=2)
-    entries = [entry(name, 10 * n, n) for n, name in enumerate("abcde")]
+    entries = [entry(name, 10 * n) for n, name in enumerate("abcde")]
     for one in entries:
         first.admit(one)
     assert (first.previous_from, first.current_from) == (11, 31)
@@ -109,19 +109,26 @@ def test_restored_entries_fall_into_the_generations_they_were_in() -> None:
         2,
         current_from=first.current_from,
         previous_from=first.previous_from,
-        forgotten_until_ms=first.forgotten_until_ms,
         entries=[one for one in entries if one.offset >= first.previous_from],
+        forgotten=[(one.kind, one.id) for one in entries if one.offset < first.previous_from],
     )
     for recent in (first, again):
         recent.settle()
-        assert recent.must_ask("order", "b", 1_000)
-        assert not recent.must_ask("order", "c", 2_000)
-        recent.admit(entry("f", 60, 9))
+        assert recent.must_ask("order", "b")
+        assert not recent.must_ask("order", "c")
+        recent.admit(entry("f", 60))
         recent.settle()
-        assert recent.forgotten_until_ms == 3_000
+        assert recent.must_ask("order", "c")
         assert (recent.previous_from, recent.current_from) == (31, 61)
         assert recent.find("order", "d", {}) is None
         assert recent.find("order", "e", {}) == hash_of("e")
+
+
+def test_filter_knows_all_it_was_given_and_hardly_anything_else() -> None:
+    known = [f"order/{n}" for n in range(20_000)]
+    seen = SeenFilter(known)
+    assert all(one in seen for one in known)
+    assert sum(f"refund/{n}" in seen for n in range(20_000)) < 20
 
 
 def test_repeated_event_changes_nothing_but_the_count_of_duplicates() -> None:

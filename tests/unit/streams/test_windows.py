@@ -35,18 +35,24 @@ def test_window_is_open_until_the_watermark_reaches_its_end() -> None:
     assert not watermark.is_closed(T0_MS, 0)
     watermark.place(T0_MS + 40_000)
     assert watermark.is_closed(T0_MS, 0)
-    assert watermark.place(T0_MS + 5_000) == (T0_MS, T0_MS + 10_000)
+    assert watermark.place(T0_MS + 5_000) == (T0_MS, 1)
 
 
-def test_slice_of_a_late_record_is_the_window_that_the_watermark_is_in() -> None:
-    watermark = Watermark(POLICY)
-    watermark.place(T0_MS + 127_000)  # the watermark is at 97 s
-    assert watermark.place(T0_MS + 3_000) == (T0_MS, T0_MS + 90_000)
-    assert not watermark.is_closed(T0_MS, T0_MS + 90_000)
-    watermark.place(T0_MS + 129_999)
-    assert not watermark.is_closed(T0_MS, T0_MS + 90_000)
-    watermark.place(T0_MS + 130_000)
-    assert watermark.is_closed(T0_MS, T0_MS + 90_000)
+def test_late_records_share_a_slice_until_it_is_full() -> None:
+    watermark = Watermark(WindowPolicy(late_per_slice=2))
+    watermark.place(T0_MS + 127_000)
+    assert watermark.place(T0_MS + 3_000) == (T0_MS, 1)
+    assert not watermark.is_closed(T0_MS, 1)
+    assert watermark.place(T0_MS + 13_000) == (T0_MS + 10_000, 1)
+    assert watermark.is_closed(T0_MS, 1)
+    assert watermark.place(T0_MS + 3_000) == (T0_MS, 2)
+
+
+def test_restored_watermark_goes_on_in_the_slice_it_was_in() -> None:
+    policy = WindowPolicy(late_per_slice=2)
+    watermark = Watermark(policy, newest_ms=T0_MS + 127_000, late=3)
+    assert watermark.place(T0_MS) == (T0_MS, 2)
+    assert watermark.place(T0_MS) == (T0_MS, 3)
 
 
 def test_record_itself_is_placed_before_it_moves_the_watermark() -> None:
@@ -54,17 +60,17 @@ def test_record_itself_is_placed_before_it_moves_the_watermark() -> None:
     assert watermark.place(T0_MS + 12_000) == (T0_MS + 10_000, 0)
     assert watermark.place(T0_MS + 11_000) == (T0_MS + 10_000, 0)
     assert watermark.place(T0_MS + 20_000) == (T0_MS + 20_000, 0)
-    assert watermark.place(T0_MS + 19_999) == (T0_MS + 10_000, T0_MS + 20_000)
+    assert watermark.place(T0_MS + 19_999) == (T0_MS + 10_000, 1)
 
 
 def test_late_record_gets_a_row_of_its_own_in_its_true_window() -> None:
-    fold = LikesFold(0, POLICY)
+    fold = LikesFold(0, WindowPolicy(late_per_slice=1))
     feed(fold, like(3, 5), like(127, 1), like(4, 2), like(130.5, 1), like(5, 4))
-    columns = ("window_start", "slice_ms", "version", "likes", "late")
+    columns = ("window_start", "late_slice", "version", "likes", "late")
     assert read(fold.take(), "activity_window", *columns) == [
         (T0, 0, 0, 5, 0),
-        (T0, T0_MS + 90_000, 2, 2, 1),
-        (T0, T0_MS + 100_000, 4, 4, 1),
+        (T0, 1, 2, 2, 1),
+        (T0, 2, 4, 4, 1),
         (T0 + 120, 0, 1, 1, 0),
         (T0 + 130, 0, 3, 1, 0),
     ]
@@ -94,11 +100,16 @@ def test_window_that_does_not_divide_a_minute_into_whole_seconds_is_refused(wind
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"allowed_lateness_ms": -1}, {"max_ahead_ms": -1}, {"dedup_ids": 0}, {"dedup_ids": -5}],
+    ("wrong", "sentence"),
+    [
+        ({"allowed_lateness_ms": -1}, "must not be negative"),
+        ({"max_ahead_ms": -1}, "must not be negative"),
+        ({"dedup_ids": 0}, "must be positive"),
+        ({"late_per_slice": 0}, "must be positive"),
+    ],
 )
-def test_negative_lateness_or_no_memory_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="must not be negative"):
+def test_negative_lateness_or_no_memory_is_refused(wrong: dict[str, int], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
         WindowPolicy(**wrong)
 
 
