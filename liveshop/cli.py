@@ -3,37 +3,73 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
-from liveshop.commands import demo, doctor, reconcile, record, replay, report, worker
-from liveshop.console import complain
-from liveshop.signals import Interrupted
-from schemas.errors import LiveshopError
+from liveshop.console import complain, say
+from liveshop.lazy import LazyGroup
+from liveshop.logs import log_warnings
+from liveshop.signals import Interrupted, watch_signals
+from schemas.errors import LiveshopError, Unavailable, UsageError
+from schemas.store import StoreUnavailable
 
 app = typer.Typer(
+    cls=LazyGroup,
     name="liveshop",
     help="Replay live-shopping shows, fold them into exact figures, and prove every one.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo.demo)
-app.command()(replay.replay)
-app.command()(record.record)
-app.command()(worker.worker)
-app.command()(report.report)
-app.command()(reconcile.reconcile)
-app.command()(doctor.doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"liveshop {version('liveshop')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _front_door(
+    ctx: typer.Context,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        ctx.get_help()
+        raise typer.Exit(2)
 
 
 def main() -> None:
     """Run a command; what the user can mend ends in a sentence and a hint, not a traceback."""
+    watch_signals()
+    log_warnings()
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
     try:
-        app()
+        return app(prog_name="liveshop", standalone_mode=False) or 0
     except LiveshopError as error:
         complain(error)
-        sys.exit(1)
+        return 1
+    except StoreUnavailable as error:
+        complain(Unavailable(str(error), "Try again once the store answers."))
+        return 1
+    except typer.TyperException as error:
+        complain(UsageError(error.format_message(), f"Try `{_called(error)} --help`."))
+        return error.exit_code
     except Interrupted as interrupt:
-        sys.exit(128 + interrupt.number)
+        return 128 + interrupt.number
+
+
+def _called(error: typer.TyperException) -> str:
+    """The command whose arguments were wrong."""
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context else "liveshop"

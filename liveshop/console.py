@@ -1,4 +1,4 @@
-"""What the commands say: figures on standard output, everything else on standard error."""
+"""What the commands say: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -19,27 +20,39 @@ from rich.progress import (
 
 from schemas.errors import LiveshopError
 
-#: For people: progress, hints, errors. Quiet in a pipe.
+#: For people: progress, notes, errors. Without colours and progress in a pipe.
 console = Console(stderr=True, highlight=False)
 
 
 def say(text: str) -> None:
     """One line of a command's result."""
-    sys.stdout.write(text + "\n")
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    say_bytes(f"{text}\n".encode(encoding, "replace"))
+
+
+def say_bytes(content: bytes) -> None:
+    """A command's result, or a part of it, as it stands; JSON and pages are UTF-8 everywhere."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """One line for people who watch; nothing in a pipe."""
     if console.is_terminal:
-        console.print(text)
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """One line for people, also in a pipe; it is not part of the result."""
+    console.print(text, markup=False, soft_wrap=True)
 
 
 def complain(error: LiveshopError) -> None:
     """One clear sentence and a hint."""
     console.print(f"liveshop: {error.sentence}", style="bold red", markup=False, soft_wrap=True)
     if error.hint:
-        console.print(f"  hint: {error.hint}", markup=False, soft_wrap=True)
+        tell(f"  hint: {error.hint}")
 
 
 class Meter:
@@ -52,10 +65,6 @@ class Meter:
         """Show how far it is."""
         self._progress.update(self._task, completed=done, info=text)
 
-    def total(self, total: float) -> None:
-        """Say how much there is."""
-        self._progress.update(self._task, total=total)
-
 
 @contextmanager
 def meter(title: str, total: float | None, *, counts: bool = False) -> Iterator[Meter]:
@@ -66,17 +75,23 @@ def meter(title: str, total: float | None, *, counts: bool = False) -> Iterator[
         total: how much there is; ``None`` while that is not known.
         counts: show "12/345" (for records) instead of the bar alone (for seconds).
     """
-    columns = [TextColumn("[bold]{task.description}"), BarColumn(bar_width=30)]
-    if counts:
-        columns.append(MofNCompleteColumn())
     with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        TextColumn("eta"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[info]}"),
+        *meter_columns(counts=counts),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
         yield Meter(progress, progress.add_task(title, total=total, info=""))
+
+
+def meter_columns(*, counts: bool = False) -> list[ProgressColumn]:
+    """What is going on, how far, for how long, how long still, and in words (``info``)."""
+    return [
+        TextColumn("[bold]{task.description}"),
+        BarColumn(bar_width=30),
+        *([MofNCompleteColumn()] if counts else []),
+        TimeElapsedColumn(),
+        TextColumn("eta"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[info]}", markup=False),
+    ]

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from agents.app import AppConfig
-from agents.pipeline import PipelineConfig
-from agents.worker import WorkerConfig
 from schemas.errors import UsageError
 from streams.windows import WindowPolicy
+
+_PREFIX = "LIVESHOP_"
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda level: str(level).upper()),
+]
 
 
 class Settings(BaseSettings):
@@ -20,7 +27,9 @@ class Settings(BaseSettings):
     Every field is the environment variable ``LIVESHOP_`` + its name in capitals.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LIVESHOP_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     brokers: str = Field("127.0.0.1:9092", description="Kafka, host:port[,host:port…]")
     store: str = Field(
@@ -41,19 +50,29 @@ class Settings(BaseSettings):
     dedup_ids: int = Field(250_000, ge=1)
     max_buffered: int = Field(20_000, ge=1)
     max_unflushed: int = Field(400_000, ge=1)
-    session_timeout_s: float = Field(10.0, gt=0)
-    rebalance_timeout_s: float = Field(6.0, gt=0)
-    stall_s: float = Field(120.0, gt=0)
-    log_level: str = Field("WARNING", description="of the worker's log on standard error")
+    session_timeout_s: float = Field(10.0, gt=0, allow_inf_nan=False)
+    rebalance_timeout_s: float = Field(6.0, gt=0, allow_inf_nan=False)
+    stall_s: float = Field(120.0, gt=0, allow_inf_nan=False)
+    log_level: LogLevel = Field("WARNING", description="of the worker's log on standard error")
 
-    def worker(self) -> WorkerConfig:
-        """What the worker is told of all this.
+    @property
+    def asked_partitions(self) -> int | None:
+        """``partitions`` if somebody set it; ``None`` to take the topics as they are."""
+        return self.partitions if "partitions" in self.model_fields_set else None
+
+    @property
+    def local_host(self) -> str:
+        """Where this machine finds the live page."""
+        return "127.0.0.1" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104
+
+    def policy(self) -> WindowPolicy:
+        """The window policy.
 
         Raises:
             UsageError: a window that cannot be.
         """
         try:
-            policy = WindowPolicy(
+            return WindowPolicy(
                 window_ms=self.window_ms,
                 allowed_lateness_ms=self.allowed_lateness_ms,
                 max_ahead_ms=self.max_ahead_ms,
@@ -61,39 +80,41 @@ class Settings(BaseSettings):
             )
         except ValueError as error:
             raise UsageError(f"{error}.", "Set LIVESHOP_WINDOW_MS to 10000, for example.") from None
-        return WorkerConfig(
-            app=AppConfig(
-                group=self.group,
-                brokers=self.brokers,
-                partitions=self.partitions,
-                session_timeout_s=self.session_timeout_s,
-                rebalance_timeout_s=self.rebalance_timeout_s,
-            ),
-            pipeline=PipelineConfig(
-                flush_interval_ms=self.flush_interval_ms,
-                max_buffered=self.max_buffered,
-                max_unflushed=self.max_unflushed,
-            ),
-            policy=policy,
-            host=self.host,
-            port=self.port,
-            stall_s=self.stall_s,
-        )
 
 
-def load_settings(**overrides: object) -> Settings:
-    """Read the environment; arguments that are not ``None`` win over it.
+def load_settings(**options: object) -> Settings:
+    """Read the environment; options of the command line that are not ``None`` win over it.
 
     Raises:
         UsageError: a value that cannot be.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "LIVESHOP_" + "_".join(str(part) for part in first["loc"]).upper()
+        field = str(first["loc"][0])
+        name = _option(field) if field in given else _variable(field)
+        reason = first["msg"][:1].lower() + first["msg"][1:]
         raise UsageError(
-            f"{name} cannot be {first['input']!r}: {first['msg']}.",
-            "Correct the setting, or unset it for the default.",
+            f"{name} cannot be {first['input']!r}: {reason}.",
+            "Correct it, or leave it out for the default.",
         ) from None
+
+
+def unknown_variables() -> dict[str, str]:
+    """``LIVESHOP_*`` variables that nobody reads → the one that may have been meant, or nothing."""
+    known = [_variable(field) for field in Settings.model_fields]
+    return {
+        name: next(iter(difflib.get_close_matches(name, known, n=1)), "")
+        for name in sorted(os.environ)
+        if name.startswith(_PREFIX) and name not in known
+    }
+
+
+def _variable(field: str) -> str:
+    return _PREFIX + field.upper()
+
+
+def _option(field: str) -> str:
+    return "--" + field.replace("_", "-")

@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from liveshop.commands.options import AsJson, Brokers, Partitions, ProfileName, Scale, Seed, Speed
-from liveshop.commands.options import StoreAddress as StoreOption
+from liveshop.commands.options import (
+    AsJson,
+    Brokers,
+    Partitions,
+    Port,
+    ProfileName,
+    Scale,
+    Seed,
+    Speed,
+    StoreAddress,
+    positive,
+)
 from liveshop.commands.reconcile import show_differences
-from liveshop.commands.replay import describe
-from liveshop.console import meter, note, say
-from liveshop.drain import Lag, drain
-from liveshop.embedded.rundir import run_directory
-from liveshop.embedded.stack import Stack
-from liveshop.reconcile import Reconciliation, reconcile
+from liveshop.console import note, say, say_bytes, tell
+from liveshop.demo import Outcome, Plan, run_demo
+from liveshop.embedded.process import free_ports
+from liveshop.ports import need_port
+from liveshop.screen import Screen
 from liveshop.settings import Settings, load_settings
-from liveshop.signals import run_interruptibly
-from liveshop.stores import reading
+from liveshop.stores import embedded_directory
+from liveshop.wording import sent_line
 from producers.generator import Show
 from producers.pacing import Schedule
 from producers.profile_files import load_profile
-from producers.publisher import Publisher
-from producers.replay import Progress, ReplayResult, replay
-from producers.topics import ensure_topics
-from reports import list_rooms, report
-from schemas.errors import Unavailable
-
-_DRAIN_LIMIT_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    show: Show
-    schedule: Schedule
-    duration_s: float
-    settings: Settings
-    workers: int
+from schemas.errors import UsageError
 
 
 def demo(
@@ -53,131 +41,97 @@ def demo(
     scale: Scale = 1.0,
     speed: Speed = None,
     duration: Annotated[
-        float, typer.Option("--duration", metavar="S", help="wall seconds of the show")
+        float,
+        typer.Option("--duration", metavar="S", callback=positive, help="wall seconds of the show"),
     ] = 120.0,
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", metavar="DIR", help="where runs are kept")
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="where runs are kept  (LIVESHOP_DATA_DIR)"),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="port of the live page")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="worker processes (needs --store)")] = 1,
+    port: Port = None,
+    workers: Annotated[
+        int, typer.Option(metavar="N", help="worker processes; more than 1 need --store")
+    ] = 1,
     partitions: Partitions = None,
     brokers: Brokers = None,
-    store: StoreOption = None,
+    store: StoreAddress = None,
     headless: Annotated[
-        bool, typer.Option("--headless", help="no progress on the terminal")
+        bool, typer.Option("--headless", help="nothing on the terminal; the page is served")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Replay a show end to end on this machine, live, and prove the totals at the end."""
+    """Replay a show end to end on this machine, live, and prove the totals at the end.
+
+    Broker and store are started here, unless --brokers or --store name others. With --json, the
+    result goes to standard output as one document, and the closing line to standard error.
+    """
     settings = load_settings(data_dir=data_dir, port=port, partitions=partitions)
+    _need_room_for(workers, store)
     show = Show(load_profile(profile), seed=seed, scale=scale)
     schedule = Schedule(show.default_speed if speed is None else speed)
-    plan = _Plan(show, schedule, duration, settings, workers)
-    _need_port(settings.host, settings.port)
-    with (
-        run_directory(settings.data_dir) as directory,
-        Stack(directory, brokers, store, settings.partitions) as stack,
-    ):
-        sent = run_interruptibly(_run(plan, stack, quiet=headless))
-        (directory / "truth.json").write_bytes(sent.truth.to_json())
-        result = _prove(stack, sent, directory)
+    ports = _ports(settings, workers)
+    plan = Plan(show, schedule, duration, settings, ports, brokers, store)
+    if not headless:
+        note(f"live page: http://localhost:{ports[0]}")
+    outcome = run_demo(plan, Screen(shown=not headless))
     if as_json:
-        say(result.to_json().decode())
+        say_bytes(_to_json(outcome))
+        tell(outcome.proof.line())
     else:
-        _summarise(sent, result, directory)
-        show_differences(result)
-    say(result.line())
-    raise typer.Exit(0 if result.is_exact else 1)
+        _summarise(outcome)
+        show_differences(outcome.proof)
+        say(outcome.proof.line())
+    raise typer.Exit(0 if outcome.proof.is_exact else 1)
 
 
-def _need_port(host: str, port: int) -> None:
-    """Refuse early, before anything is started."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise Unavailable(
-                f"Port {port} is in use.", "Name another one for the live page with --port."
-            ) from None
+def _need_room_for(workers: int, store: str | None) -> None:
+    if workers < 1:
+        raise UsageError(f"{workers} workers fold nothing.", "Give --workers 1 or more.")
+    if workers > 1 and (store is None or embedded_directory(store) is not None):
+        raise UsageError(
+            "The embedded store belongs to one process, so there can be only one worker.",
+            "Name a ClickHouse server for more: --store clickhouse://127.0.0.1:9000/liveshop",
+        )
 
 
-async def _run(plan: _Plan, stack: Stack, *, quiet: bool) -> ReplayResult:
-    await ensure_topics(stack.brokers, stack.partitions)
-    for number in range(plan.workers):
-        stack.add_worker(plan.settings.port + number)
-    await asyncio.gather(*(worker.ready() for worker in stack.workers))
-    note(f"live page: [link]http://localhost:{plan.settings.port}[/link]")
-    work = asyncio.create_task(_replay_and_drain(plan, stack, quiet=quiet))
-    keeper = asyncio.create_task(_keep_alive(stack))
-    try:
-        done, _ = await asyncio.wait({work, keeper}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {work}:
-            task.result()
-        return work.result()
-    finally:
-        keeper.cancel()
-        work.cancel()
-        await asyncio.gather(keeper, work, return_exceptions=True)
+def _ports(settings: Settings, workers: int) -> list[int]:
+    """A live page per worker, on the port that was asked for and those after it."""
+    if settings.port == 0:
+        return free_ports(workers)
+    ports = [settings.port + number for number in range(workers)]
+    for port in ports:
+        need_port(settings.host, port)
+    return ports
 
 
-async def _keep_alive(stack: Stack) -> None:
-    while True:
-        await asyncio.sleep(0.5)
-        stack.check()
-
-
-async def _replay_and_drain(plan: _Plan, stack: Stack, *, quiet: bool) -> ReplayResult:
-    async with Publisher(stack.brokers) as publisher:
-        with _bar("replaying", plan.duration_s, quiet=quiet) as to:
-
-            def on_progress(progress: Progress) -> None:
-                to(progress.elapsed_s, describe(progress))
-
-            sent = await replay(plan.show, publisher, plan.schedule, plan.duration_s, on_progress)
-    async with Lag(stack.brokers, plan.settings.group) as lag:
-        with _bar("draining", None, quiet=quiet) as to:
-            await drain(
-                lag, _DRAIN_LIMIT_S, publisher.ends, lambda left: to(0, f"{left:,} records left")
-            )
-    return sent
-
-
-@contextmanager
-def _bar(title: str, total: float | None, *, quiet: bool) -> Iterator[Callable[[float, str], None]]:
-    if quiet:
-        yield lambda done, text: None
-        return
-    with meter(title, total) as bar:
-        yield bar.to
-
-
-def _prove(stack: Stack, sent: ReplayResult, directory: Path) -> Reconciliation:
-    """Let the workers leave, then compare, and write the report of the biggest room."""
-    began = time.monotonic()
-    codes = stack.stop_workers()
-    if any(codes):
-        note(f"workers ended with {codes}")
-    with reading(stack.store) as store:
-        result = reconcile(store, sent.truth)
-        rooms = list_rooms(store)
-        if rooms:
-            best = max(rooms, key=lambda room: room.orders)
-            page = report(store, best.room_id, "html")
-            (directory / "report.html").write_text(str(page), encoding="utf-8")
-    note(f"proved in {time.monotonic() - began:.1f} s")
-    return result
-
-
-def _summarise(sent: ReplayResult, result: Reconciliation, directory: Path) -> None:
-    accounts = result.accounts
+def _summarise(outcome: Outcome) -> None:
+    accounts, proof, seconds = outcome.proof.accounts, outcome.proof, outcome.seconds
+    say(sent_line(outcome.sent))
     say(
-        f"sent {sum(sent.sent.values()):,} records in {sent.seconds:.1f} s: "
-        f"{accounts['folded']:,} folded ({accounts['late']:,} late), "
-        f"{accounts['duplicates']:,} duplicates, {accounts['dead_lettered']:,} dead letters, "
-        f"{accounts['unaccounted']:,} unaccounted"
+        f"folded {accounts['folded']:,} events, {accounts['late']:,} of them late; set apart "
+        f"{accounts['duplicates']:,} duplicates and {accounts['dead_lettered']:,} dead letters; "
+        f"{accounts['unaccounted']:,} records unaccounted for"
     )
-    say(f"{result.compared:,} figures compared with the truth, {len(result.differences)} differ")
-    say(f"report: {directory / 'report.html'}")
+    say(f"compared {proof.compared:,} figures with the truth, {len(proof.differences)} differ")
+    if outcome.restarts:
+        say(f"started a worker again {outcome.restarts} times")
+    phases = ", ".join(f"{name} {took:.1f} s" for name, took in seconds.items())
+    say(f"took {sum(seconds.values()):.1f} s: {phases}")
+    say(f"report {outcome.report or 'none: no room was opened'}, truth and logs next to it")
+
+
+def _to_json(outcome: Outcome) -> bytes:
+    proof = outcome.proof
+    document = {
+        "reconciled": proof.is_exact,
+        "line": proof.line(),
+        "directory": str(outcome.directory),
+        "report": None if outcome.report is None else str(outcome.report),
+        "sent": outcome.sent.sent,
+        "records": sum(outcome.sent.sent.values()),
+        "behind_ms": outcome.sent.behind_ms,
+        "restarts": outcome.restarts,
+        "seconds": outcome.seconds,
+        "proof": proof,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +19,11 @@ from liveshop.commands.options import (
     Speed,
     TruthFile,
 )
-from liveshop.console import meter, say
-from liveshop.settings import load_settings
-from liveshop.signals import run_interruptibly
+from liveshop.console import meter, say, say_bytes
+from liveshop.manifest import need_writable, write_manifest
+from liveshop.settings import Settings, load_settings
+from liveshop.signals import ending_by, run_interruptibly, stop_if_asked
+from liveshop.wording import progress_words, sent_line
 from producers.generator import Show
 from producers.pacing import Schedule
 from producers.profile_files import load_profile
@@ -31,8 +34,12 @@ from producers.replay import replay as send
 from producers.topics import ensure_topics
 from schemas.errors import UsageError
 
+#: What shapes a generated show and says nothing about a recorded one.
+_FOR_PROFILES = ("seed", "scale", "duplicates", "late", "unreadable", "disorder_ms")
+
 
 def replay(
+    ctx: typer.Context,
     recording: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="a recorded show (NDJSON, also .gz)")
     ] = None,
@@ -58,58 +65,75 @@ def replay(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay a profile or a recording through Kafka, on time whatever the system does."""
+    """Replay a profile or a recording through Kafka, on time whatever the system does.
+
+    Ctrl-C ends it early; the truth manifest then holds what was sent until then.
+    """
     if (recording is None) == (profile is None):
         raise UsageError(
             "A replay needs either a recording or a profile.",
             "For example: liveshop replay --profile boutique --duration 60",
         )
+    if speed is not None and rate is not None:
+        raise UsageError("--speed and --rate contradict each other.", "Give one of them.")
+    settings = load_settings(brokers=brokers, partitions=partitions)
+    need_writable(truth)
     source: Show | Recording
     if recording is not None:
+        _refuse(ctx, _FOR_PROFILES)
         source = Recording(recording)
     else:
-        knobs = {
-            "duplicates": duplicates,
-            "late": late,
-            "unreadable": unreadable,
-            "disorder_ms": disorder_ms,
-        }
+        knobs = {name: ctx.params[name] for name in _FOR_PROFILES[2:]}
         source = Show(load_profile(str(profile), **knobs), seed=seed, scale=scale)
     if speed is None and rate is None:
         speed = source.default_speed
-    settings = load_settings(brokers=brokers)
-    result = run_interruptibly(
-        _replay(source, Schedule(speed, rate), duration, settings.brokers, partitions, spread)
-    )
+    schedule = Schedule(speed, rate)
+    result = run_interruptibly(_replay(source, schedule, duration, settings, spread))
     if truth is not None:
-        truth.write_bytes(result.truth.to_json())
+        write_manifest(truth, result.truth)
     if as_json:
-        figures = {"sent": result.sent, "seconds": result.seconds, "behind_ms": result.behind_ms}
-        say(msgspec.json.encode(figures).decode())
+        figures = {
+            "sent": result.sent,
+            "records": sum(result.sent.values()),
+            "seconds": result.seconds,
+            "behind_ms": result.behind_ms,
+            "truth": None if truth is None else str(truth),
+        }
+        say_bytes(msgspec.json.encode(figures) + b"\n")
     else:
-        total = sum(result.sent.values())
-        say(f"sent {total:,} records in {result.seconds:.1f} s, {result.behind_ms:.0f} ms behind")
+        say(sent_line(result))
+    stop_if_asked()
+
+
+def _refuse(ctx: typer.Context, names: tuple[str, ...]) -> None:
+    """Options that would do nothing are a mistake."""
+    for name in names:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no effect on a recording.",
+                "Give it to `liveshop record`, or replay a profile.",
+            )
 
 
 async def _replay(
     source: Show | Recording,
     schedule: Schedule,
     duration_s: float | None,
-    brokers: str,
-    partitions: int | None,
+    settings: Settings,
     spread: int | None,
 ) -> ReplayResult:
-    await ensure_topics(brokers, partitions)
-    async with Publisher(brokers, spread=spread) as publisher:
-        with meter("replaying", duration_s) as bar:
+    publisher = Publisher(settings.brokers, spread=spread)
+    await ensure_topics(settings.brokers, settings.asked_partitions)
+    stop = asyncio.Event()
+    span_ms = source.end_ms - source.start_ms
+    by_clock = duration_s is not None and schedule.is_paced
+    async with publisher:
+        with meter("replaying", duration_s if by_clock else span_ms) as bar:
 
             def show(progress: Progress) -> None:
-                bar.to(progress.elapsed_s, describe(progress))
+                done_ms = progress.event_ms - source.start_ms
+                bar.to(progress.elapsed_s if by_clock else done_ms, progress_words(progress))
 
-            return await send(source, publisher, schedule, duration_s, show)
-
-
-def describe(progress: Progress) -> str:
-    """Records and rate, for a progress bar."""
-    behind = f", {progress.behind_ms:,.0f} ms behind" if progress.behind_ms > 1_000 else ""
-    return f"{progress.records:,} records, {progress.rate:,.0f}/s{behind}"
+            with ending_by(lambda _: stop.set()):
+                return await send(source, publisher, schedule, duration_s, show, stop=stop)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from liveshop.commands.options import AsJson, StoreAddress
-from liveshop.console import console, say
+from liveshop.console import say, say_bytes, tell
 from liveshop.settings import load_settings
 from liveshop.stores import reading
 from reports import Format, RoomListing, list_rooms
@@ -22,7 +24,9 @@ from schemas.errors import UsageError
 
 def report(
     room: Annotated[str | None, typer.Argument(metavar="[ROOM]", help="the room's id")] = None,
-    fmt: Annotated[str, typer.Option("--format", help="html, json or csv")] = "html",
+    fmt: Annotated[
+        Literal["html", "json", "csv"], typer.Option("--format", help="html, json or csv")
+    ] = "html",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="standard output by default")
     ] = None,
@@ -32,29 +36,25 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write the report of one room as a self-contained HTML page, JSON or CSV."""
-    if as_json:
-        fmt = "json"
-    if fmt not in get_args(Format):
-        raise UsageError(f"There is no format {fmt!r}.", "Choose html, json or csv.")
+    chosen: Format = "json" if as_json else fmt
     if room is None and not listing:
         raise UsageError("A report needs a room.", "`liveshop report --list` lists them.")
+    if chosen == "html" and out is None and not listing and sys.stdout.isatty():
+        raise UsageError(
+            "A terminal cannot show an HTML page.", "Name a file, for example --out report.html."
+        )
     with reading(load_settings(store=store).store) as opened:
         if listing:
             _list(list_rooms(opened), as_json=as_json)
             return
-        content = render(opened, str(room), _format(fmt), currency)
+        content = render(opened, str(room), chosen, currency)
     _write(content, out)
-
-
-def _format(name: str) -> Format:
-    return "html" if name == "html" else "json" if name == "json" else "csv"
 
 
 def _write(content: str | bytes, out: Path | None) -> None:
     raw = content.encode() if isinstance(content, str) else content
     if out is None:
-        sys.stdout.buffer.write(raw)
-        sys.stdout.flush()
+        say_bytes(raw)
         return
     try:
         out.write_bytes(raw)
@@ -62,25 +62,31 @@ def _write(content: str | bytes, out: Path | None) -> None:
         raise UsageError(
             f"{out} cannot be written: {error.strerror}.", "Name another file with --out."
         ) from None
-    console.print(f"wrote {out}")
+    tell(f"wrote {out}")
 
 
 def _list(rooms: list[RoomListing], *, as_json: bool) -> None:
     if as_json:
-        say(msgspec.json.encode(rooms).decode())
+        say_bytes(msgspec.json.encode(rooms) + b"\n")
         return
+    if not rooms:
+        tell("The store holds no rooms yet.")
+    elif sys.stdout.isatty():
+        _show(rooms)
+    else:
+        for room in rooms:
+            say(room.room_id)
+
+
+def _show(rooms: list[RoomListing]) -> None:
     table = Table("room", "brand", "title", "KOL", "started (UTC)", "views", "orders")
     for room in rooms:
         started = room.started_at_ms
+        names = (room.room_id, room.brand, room.title, room.kol_id)
         table.add_row(
-            room.room_id,
-            room.brand,
-            room.title,
-            room.kol_id,
+            *(escape(name) for name in names),
             f"{datetime.fromtimestamp(started / 1_000, UTC):%Y-%m-%d %H:%M}" if started else "",
             f"{room.views:,}",
             f"{room.orders:,}",
         )
-    console.print(table)
-    for room in rooms if not console.is_terminal else ():
-        say(room.room_id)
+    Console(highlight=False).print(table)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
-from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agents.live.server import LiveServer
 from agents.stores import open_store
-from agents.worker import Worker
-from liveshop.commands.options import Brokers, Partitions, StoreAddress
+from liveshop.commands.options import Brokers, Partitions, Port, StoreAddress
 from liveshop.console import note
+from liveshop.logs import WorkerLog
+from liveshop.ports import need_port
 from liveshop.settings import Settings, load_settings
+from liveshop.signals import ending_by, run_interruptibly
 from liveshop.stores import open_reader
 from producers.topics import ensure_topics
+from schemas.store import Store
+
+if TYPE_CHECKING:
+    from agents.live.server import LiveServer
 
 
 def worker(
@@ -28,7 +31,7 @@ def worker(
     ] = None,
     partitions: Partitions = None,
     host: Annotated[str | None, typer.Option(help="address of the live page")] = None,
-    port: Annotated[int | None, typer.Option(help="port of the live page; 0: any free one")] = None,
+    port: Port = None,
 ) -> None:
     """Fold what is in Kafka into the store, and serve the live page, until stopped.
 
@@ -38,30 +41,36 @@ def worker(
     settings = load_settings(
         brokers=brokers, store=store, group=group, partitions=partitions, host=host, port=port
     )
-    logging.basicConfig(
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    asyncio.run(_work(settings, partitions))
+    settings.policy()  # A setting that cannot be is said before anything is touched.
+    log = WorkerLog(settings.log_level)
+    need_port(settings.host, settings.port)
+    run_interruptibly(_work(settings, log))
 
 
-async def _work(settings: Settings, partitions: int | None) -> None:
-    await ensure_topics(settings.brokers, partitions)
+async def _work(settings: Settings, log: WorkerLog) -> None:
+    await ensure_topics(settings.brokers, settings.asked_partitions)
     writer = open_store(settings.store)
     try:
-        worker = Worker(settings.worker(), writer, open_reader(writer, settings.store))
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-        def end(*, show_is_over: bool) -> None:
-            worker.show_is_over = show_is_over
-            stop.set()
-
-        loop.add_signal_handler(signal.SIGINT, partial(end, show_is_over=True))
-        loop.add_signal_handler(signal.SIGTERM, partial(end, show_is_over=False))
-        await worker.run(stop, _announce)
+        await _fold(settings, log, writer)
     finally:
         writer.close()
 
 
-def _announce(server: LiveServer) -> None:
-    note(f"live page: http://localhost:{server.port}")
+async def _fold(settings: Settings, log: WorkerLog, writer: Store) -> None:
+    # Here, because Faust takes a second to load: what a user can get wrong is said before.
+    from agents.worker import Worker
+    from liveshop.worker_config import worker_config
+
+    worker = Worker(worker_config(settings), writer, open_reader(writer, settings.store))
+    stop = asyncio.Event()
+
+    def end(number: signal.Signals) -> None:
+        worker.show_is_over = number == signal.SIGINT
+        stop.set()
+
+    def announce(server: LiveServer) -> None:
+        log.with_libraries = True
+        note(f"live page: http://localhost:{server.port}")
+
+    with ending_by(end):
+        await worker.run(stop, announce)

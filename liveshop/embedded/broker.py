@@ -56,7 +56,11 @@ class EmbeddedBroker:
             ],
             log=directory / "broker.log",
         )
-        self._wait_until_it_listens()
+        try:
+            self._wait_until_it_listens()
+        except BaseException:
+            self.child.stop()
+            raise
 
     def _wait_until_it_listens(self) -> None:
         host, port = self.address.split(":")
@@ -68,7 +72,6 @@ class EmbeddedBroker:
                 time.sleep(0.05)
             else:
                 return
-        self.child.stop()
         raise Unavailable(
             "The embedded broker did not start.", f"Its output is in {self.child.log}."
         )

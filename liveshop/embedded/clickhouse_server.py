@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
+from signal import Signals
 from types import TracebackType
 from typing import Final, Self
 
-from liveshop.embedded import die_with_parent
+from liveshop.embedded.process import Child, free_ports
 from schemas.errors import Unavailable
 
 #: Part of a checkout, not of the wheel.
@@ -39,7 +36,7 @@ class ClickHouseServer:
             store = open_store(server.dsn("shop"))
 
     The ports are chosen once and stay the same over restarts. ``start`` must be called from a
-    thread that outlives the server (see ``die_with_parent``).
+    thread that outlives the server (see ``embedded.process``).
 
     Args:
         directory: for data and log; created if it is missing, and kept at the end.
@@ -49,8 +46,8 @@ class ClickHouseServer:
     def __init__(self, directory: Path, config: Path = DEFAULT_CONFIG) -> None:
         self.directory = directory.resolve()
         self.config = config
-        self.tcp_port, self.http_port = _free_ports(2)
-        self._process: subprocess.Popen[bytes] | None = None
+        self.tcp_port, self.http_port = free_ports(2)
+        self._child: Child | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -67,9 +64,9 @@ class ClickHouseServer:
     @property
     def pid(self) -> int | None:
         """The server's process id while it runs."""
-        if self._process is None or self._process.poll() is not None:
+        if self._child is None or self._child.exit_code is not None:
             return None
-        return self._process.pid
+        return self._child.pid
 
     @property
     def log(self) -> Path:
@@ -105,56 +102,38 @@ class ClickHouseServer:
             f"--tcp_port={self.tcp_port}",
             f"--http_port={self.http_port}",
         ]
-        guarded = [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid()), *command]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 (the command is our own)
-                guarded,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                start_new_session=True,  # a Ctrl-C is for us; we flush before it goes
-            )
+        self._child = Child("clickhouse-server", command, log=self.log, cwd=self.directory)
         try:
-            self._wait_until_it_answers(self._process)
+            self._wait_until_it_answers(self._child)
         except BaseException:
             self.kill()
             raise
 
     def stop(self) -> None:
         """End the server in good order, at most 20 s, and then by force."""
-        self._end(signal.SIGTERM)
+        self._end(Signals.SIGTERM)
 
     def kill(self) -> None:
         """End the server as a power cut would: SIGKILL, nothing flushed."""
-        self._end(signal.SIGKILL)
+        self._end(Signals.SIGKILL)
 
     def restart(self) -> None:
         """Stop and start on the same ports and data."""
         self.stop()
         self.start()
 
-    def _end(self, number: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        # A stopped process (SIGSTOP in chaos tests) would not notice a SIGTERM.
-        for last_word in (number, signal.SIGCONT):
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(last_word)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def _end(self, number: Signals) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.stop(_STOP_SECONDS, number)
 
-    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_it_answers(self, child: Child) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline:
-            if process.poll() is not None:
+            if child.exit_code is not None:
                 raise Unavailable(
-                    f"clickhouse-server ended with code {process.returncode} while starting",
-                    f"its last words: {self._last_line()}",
+                    f"clickhouse-server ended with code {child.exit_code} while starting",
+                    f"its last words: {child.tail(1).strip() or 'none'}",
                 )
             if _says_ok(self.http_port):
                 return
@@ -163,10 +142,6 @@ class ClickHouseServer:
             f"clickhouse-server did not answer within {_START_SECONDS:.0f} s",
             f"its log is {self.log}",
         )
-
-    def _last_line(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "none"
 
 
 def _says_ok(port: int) -> bool:
@@ -177,12 +152,3 @@ def _says_ok(port: int) -> bool:
             return b"200" in connection.recv(64)
     except OSError:
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now; held together so that they differ."""
-    with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]

@@ -14,17 +14,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from liveshop.embedded import die_with_parent
 
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """As many different ones; they are held together while they are chosen."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 class Child:
@@ -35,6 +41,7 @@ class Child:
         command: program and arguments.
         log: file that takes its output; appended to.
         env: added to our environment.
+        cwd: where it runs; here by default.
     """
 
     def __init__(
@@ -43,19 +50,21 @@ class Child:
         command: Sequence[str],
         log: Path,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.log = log
-        self._output: IO[bytes] = log.open("ab")
         guard = [sys.executable, "-I", "-S", die_with_parent.__file__, str(os.getpid())]
-        self._process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
-            [*guard, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
-            start_new_session=True,
-        )
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
+                [*guard, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:
@@ -75,14 +84,14 @@ class Child:
     def stop(self, grace_s: float = 10.0, number: Signals = Signals.SIGTERM) -> int:
         """Ask it to end, insist after ``grace_s``; returns the exit code."""
         if self._process.poll() is None:
-            self.send(number)
+            # A stopped process (SIGSTOP in chaos tests) would not notice the first one.
+            for last_word in (number, Signals.SIGCONT):
+                self.send(last_word)
             try:
                 self._process.wait(grace_s)
             except subprocess.TimeoutExpired:
                 self.send(Signals.SIGKILL)
-        code = self._process.wait()
-        self._output.close()
-        return code
+        return self._process.wait()
 
     def tail(self, lines: int = 15) -> str:
         """The last lines it wrote."""

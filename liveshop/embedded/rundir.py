@@ -29,10 +29,7 @@ def run_directory(data_dir: Path) -> Iterator[Path]:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(data_dir / "in-use", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
-        raise Unavailable(
-            f"The data directory {data_dir} cannot be used: {error.strerror}.",
-            "Name a directory that you may write with --data-dir.",
-        ) from None
+        raise _unusable(data_dir, error) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,9 +41,20 @@ def run_directory(data_dir: Path) -> Iterator[Path]:
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield _new_run(data_dir)
+        try:
+            run = _new_run(data_dir)
+        except OSError as error:
+            raise _unusable(data_dir, error) from None
+        yield run
     finally:
         os.close(descriptor)
+
+
+def _unusable(data_dir: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"The data directory {data_dir} cannot be used: {error.strerror}.",
+        "Name a directory that you may write with --data-dir.",
+    )
 
 
 def _new_run(data_dir: Path) -> Path:

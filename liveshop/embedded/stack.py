@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from liveshop.embedded.broker import EmbeddedBroker
 from liveshop.embedded.workers import WorkerProcess
+
+#: The embedded broker lets a group's first member wait for half of the rebalance timeout; members
+#: on one machine need not wait for stragglers. What is set in the environment wins.
+_QUICK: Final = {"LIVESHOP_REBALANCE_TIMEOUT_S": "2", "LIVESHOP_SESSION_TIMEOUT_S": "6"}
+#: How long a worker may flush when the run is broken off.
+_BROKEN_OFF_S: Final = 8.0
 
 
 class Stack:
@@ -22,7 +29,7 @@ class Stack:
     """
 
     def __init__(
-        self, directory: Path, brokers: str | None, store: str | None, partitions: int
+        self, directory: Path, brokers: str | None, store: str | None, partitions: int | None
     ) -> None:
         self.directory = directory
         self.partitions = partitions
@@ -40,14 +47,16 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.stop(None if error is None else _BROKEN_OFF_S)
 
     def add_worker(self, port: int, env: Mapping[str, str] | None = None) -> WorkerProcess:
         """Start one more worker."""
+        quick = {} if self._broker is None else _QUICK
         settings = {
+            **{name: value for name, value in quick.items() if name not in os.environ},
             "LIVESHOP_BROKERS": self.brokers,
             "LIVESHOP_STORE": self.store,
-            "LIVESHOP_PARTITIONS": str(self.partitions),
+            **({} if self.partitions is None else {"LIVESHOP_PARTITIONS": str(self.partitions)}),
             **(env or {}),
         }
         name = f"worker-{len(self.workers) + 1}"
@@ -60,14 +69,20 @@ class Stack:
         for worker in self.workers:
             worker.check()
 
-    def stop_workers(self) -> list[int]:
-        """Let the workers flush and leave; returns their exit codes."""
-        codes = [worker.stop() for worker in self.workers]
+    def stop_workers(self, grace_s: float | None = None) -> list[int]:
+        """Let the workers flush and leave; returns their exit codes.
+
+        Args:
+            grace_s: for how long each may take; a minute by default.
+        """
+        codes = [worker.stop(60.0 if grace_s is None else grace_s) for worker in self.workers]
         self.workers = []
         return codes
 
-    def stop(self) -> None:
-        """End everything."""
-        self.stop_workers()
-        if self._broker is not None:
-            self._broker.stop()
+    def stop(self, grace_s: float | None = None) -> None:
+        """End everything; ``grace_s`` as for :meth:`stop_workers`."""
+        try:
+            self.stop_workers(grace_s)
+        finally:
+            if self._broker is not None:
+                self._broker.stop()

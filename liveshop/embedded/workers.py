@@ -17,6 +17,7 @@ from schemas.errors import Unavailable
 _START_S = 60.0
 _POLL_S = 0.1
 _MOST_RESTARTS = 5
+_ANSWER_S = 2.0
 
 
 class WorkerProcess:
@@ -38,7 +39,8 @@ class WorkerProcess:
         self.child = self._start()
 
     def _start(self) -> Child:
-        command = [sys.executable, "-m", "liveshop", "worker", "--port", str(self.port)]
+        # -P: a folder of the user's that is called `reports` is not ours.
+        command = [sys.executable, "-P", "-m", "liveshop", "worker", "--port", str(self.port)]
         log = self._directory / f"{self.name}.log"
         return Child(self.name, command, log=log, env=self._env)
 
@@ -52,10 +54,7 @@ class WorkerProcess:
         if code is None:
             return
         if self.restarts >= _MOST_RESTARTS:
-            raise Unavailable(
-                f"The {self.name} ended again and again (exit code {code}).",
-                f"Its log is {self.child.log}; it ends with: {self.child.tail(3)}",
-            )
+            raise self._gave_up(f"The {self.name} ended again and again (exit code {code})")
         self.restarts += 1
         self.child = self._start()
 
@@ -69,7 +68,7 @@ class WorkerProcess:
         deadline = loop.time() + _START_S
         while loop.time() < deadline:
             if self.child.exit_code is not None:
-                raise Unavailable(f"The {self.name} did not start.", self.child.tail(4))
+                raise self._gave_up(f"The {self.name} did not start")
             if await self.partitions():
                 return
             await asyncio.sleep(_POLL_S)
@@ -80,24 +79,46 @@ class WorkerProcess:
 
     async def partitions(self) -> int:
         """How many partitions it folds now."""
-        loop = asyncio.get_running_loop()
-        health = await loop.run_in_executor(None, self._health)
-        return int(health.get("assigned_partitions", 0))
+        health = await self.ask("/healthz")
+        details: dict[str, Any] = health.get("details", {})
+        return int(details.get("assigned_partitions", 0))
 
-    def _health(self) -> dict[str, Any]:
-        url = f"http://127.0.0.1:{self.port}/healthz"
+    async def ask(self, path: str) -> dict[str, Any]:
+        """What its server answers, as JSON; empty where there is no answer within 2 s."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._ask, path)
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=_ANSWER_S) as answer:
                 found: dict[str, Any] = json.load(answer)
         except (OSError, ValueError):
             return {}
-        details: dict[str, Any] = found.get("details", found)
-        return details
+        return found
+
+    def _gave_up(self, what: str) -> Unavailable:
+        """Its own last words, if it had any; they say what is wrong and what to do."""
+        sentence, hint = last_words(self.child.tail())
+        if not sentence:
+            return Unavailable(f"{what}.", f"Its log is {self.child.log}.")
+        return Unavailable(f"{what}: {sentence}", hint or f"Its log is {self.child.log}.")
 
     def kill(self) -> None:
         """End it as a crash would."""
         self.child.send(signal.SIGKILL)
 
-    def stop(self) -> int:
+    def stop(self, grace_s: float = 60.0) -> int:
         """Let it flush and leave, for the show is over; returns its exit code."""
-        return self.child.stop(grace_s=60.0, number=signal.SIGINT)
+        return self.child.stop(grace_s, number=signal.SIGINT)
+
+
+def last_words(log: str) -> tuple[str, str]:
+    """The sentence and the hint that a command of ours ended with; empty where it had none."""
+    sentence = hint = ""
+    for line in log.splitlines():
+        if line.startswith("liveshop: "):
+            sentence, hint = line.removeprefix("liveshop: "), ""
+        elif line.startswith("  hint: "):
+            hint = line.removeprefix("  hint: ")
+    return sentence, hint
