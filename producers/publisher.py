@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NoError, for_code
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
@@ -28,6 +28,7 @@ _PARTITIONER: Final = DefaultPartitioner()
 _BATCH_BYTES: Final = 256 * 1024
 _ANY_TRANSACTION_TIMEOUT_MS: Final = 60_000
 _STOP_TIMEOUT_S: Final = 10.0
+_RETRY_S: Final = 0.1
 
 
 @lru_cache(maxsize=65_536)
@@ -260,24 +261,29 @@ class Publisher:
                     f"The Kafka broker at {self._bootstrap} belongs to no cluster.",
                     "Wait until it has started.",
                 )
-            response = await client.send(
-                client.get_random_node(),
-                InitProducerIdRequest(
-                    transactional_id=None, transaction_timeout_ms=_ANY_TRANSACTION_TIMEOUT_MS
-                ),
-            )
-        except KafkaError:
-            if not client.cluster.brokers():
-                raise
-            supported = False
-        else:
-            supported = response.error_code == 0
+            # A broker that has just started first has to ask its controller for producer ids.
+            while (refusal := await _ask_for_producer_id(client)) and refusal.retriable:  # noqa: ASYNC110
+                await asyncio.sleep(_RETRY_S)
         finally:
             await client.close()
-        if not supported:
+        if refusal is not None:
             logger.info(
-                "%s gives out no producer ids: publishing without idempotence, so that a retry "
-                "may lead to duplicates, which the fold recognises",
+                "%s gives out no producer ids (%s): publishing without idempotence, so that a "
+                "retry may lead to duplicates, which the fold recognises",
                 self._bootstrap,
+                refusal.__name__,
             )
-        return supported
+        return refusal is None
+
+
+async def _ask_for_producer_id(client: AIOKafkaClient) -> type[KafkaError] | None:
+    """What any broker of the cluster objects to giving out a producer id; ``None`` if it did."""
+    request = InitProducerIdRequest(
+        transactional_id=None, transaction_timeout_ms=_ANY_TRANSACTION_TIMEOUT_MS
+    )
+    try:
+        response = await client.send(client.get_random_node(), request)
+    except KafkaError as error:
+        return type(error)
+    refusal: type[KafkaError] = for_code(response.error_code)
+    return None if refusal is NoError else refusal
