@@ -12,12 +12,13 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import orjson
 
 from agents.metrics import Metrics
+from agents.stores.config import RetryPolicy
 from agents.stores.retry import retrying
 from schemas.rows import COLUMNS
 from schemas.store import Store, StoreUnavailable
@@ -36,6 +37,33 @@ _BOOKS_LAST: Callable[[str], int] = ("sales_window", "ledger").__contains__
 _ASK_AT_ONCE = 1_000
 _LEDGER_AT_ONCE = 100_000
 
+_PATIENCE: Final = RetryPolicy()
+
+#: The newest checkpoint of a partition.
+NEWEST_CHECKPOINT: Final = (
+    "SELECT * FROM checkpoint FINAL WHERE kafka_topic = %(topic)s"
+    " AND kafka_partition = %(partition)s ORDER BY next_offset DESC LIMIT 1"
+)
+#: The ledger's entries of a partition between two offsets.
+LEDGER_BETWEEN: Final = (
+    "SELECT kind, id, fingerprint, kafka_offset FROM ledger FINAL"
+    " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+    " AND kafka_offset >= %(since)s AND kafka_offset < %(until)s"
+    " ORDER BY kafka_offset LIMIT %(limit)s"
+)
+#: The links of the chain of checkpoints at and below a position, newest first.
+IDS_BACK_FROM: Final = (
+    "SELECT next_offset, previous_offset, ids FROM checkpoint_ids FINAL"
+    " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+    " AND next_offset <= %(position)s ORDER BY next_offset DESC LIMIT 256"
+)
+#: What the ledger holds of some ids, accepted by a partition below an offset.
+LEDGER_OF_IDS: Final = (
+    "SELECT kind, id, fingerprint FROM ledger FINAL WHERE id IN %(ids)s"
+    " AND kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
+    " AND kafka_offset < %(below)s"
+)
+
 
 class BrokenChainError(Exception):
     """The store has lost a part of the dedup memory; going on would count duplicates."""
@@ -48,12 +76,20 @@ class Sink:
         store: the store; used from the sink's thread only, from now on.
         policy: the window policy, which bounds how much dedup memory is read back.
         metrics: where retries and rows are counted.
+        patience: how long to wait between attempts.
     """
 
-    def __init__(self, store: Store, policy: WindowPolicy, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: Store,
+        policy: WindowPolicy,
+        metrics: Metrics,
+        patience: RetryPolicy = _PATIENCE,
+    ) -> None:
         self._store = store
         self._policy = policy
         self._metrics = metrics
+        self._patience = patience
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sink")
         self._give_up = threading.Event()
         #: Whether the last store call succeeded.
@@ -78,7 +114,9 @@ class Sink:
 
     async def _call(self, call: Callable[[], _T]) -> _T:
         def attempt() -> _T:
-            result = retrying(call, on_retry=self._count_retry, give_up=self._give_up)
+            result = retrying(
+                call, self._patience, on_retry=self._count_retry, give_up=self._give_up
+            )
             self._mark(is_up=True)
             return result
 
@@ -136,11 +174,7 @@ class Sink:
 
     def _restore(self, topic: str, partition: int) -> Restored | None:
         where: dict[str, Any] = {"topic": topic, "partition": partition}
-        found = self._store.query(
-            "SELECT * FROM checkpoint FINAL WHERE kafka_topic = %(topic)s"
-            " AND kafka_partition = %(partition)s ORDER BY next_offset DESC LIMIT 1",
-            where,
-        )
+        found = self._store.query(NEWEST_CHECKPOINT, where)
         if not found:
             return None
         row = found[0]
@@ -169,13 +203,8 @@ class Sink:
         # Entries at or above the checkpoint were written, but their records will be replayed:
         # restoring them would make the replay a duplicate, and money would disappear.
         while since < until:
-            rows = self._store.query(
-                "SELECT kind, id, fingerprint, kafka_offset FROM ledger FINAL"
-                " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
-                " AND kafka_offset >= %(since)s AND kafka_offset < %(until)s"
-                " ORDER BY kafka_offset LIMIT %(limit)s",
-                {**where, "since": since, "until": until, "limit": _LEDGER_AT_ONCE},
-            )
+            bounds = {"since": since, "until": until, "limit": _LEDGER_AT_ONCE}
+            rows = self._store.query(LEDGER_BETWEEN, {**where, **bounds})
             for row in rows:
                 offset = int(row["kafka_offset"])
                 yield Entry(str(row["kind"]), str(row["id"]), int(row["fingerprint"]), offset)
@@ -194,12 +223,7 @@ class Sink:
         found = 0
         position = next_offset
         while found < wanted:
-            rows = self._store.query(
-                "SELECT next_offset, previous_offset, ids FROM checkpoint_ids FINAL"
-                " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
-                " AND next_offset <= %(position)s ORDER BY next_offset DESC LIMIT 256",
-                {**where, "position": position},
-            )
+            rows = self._store.query(IDS_BACK_FROM, {**where, "position": position})
             links = {int(row["next_offset"]): row for row in rows}
             if position not in links:
                 raise BrokenChainError(
@@ -229,12 +253,7 @@ class Sink:
                 "below": below,
             }
             rows = await self._call(
-                lambda params=params: self._store.query(  # type: ignore[misc]
-                    "SELECT kind, id, fingerprint FROM ledger FINAL WHERE id IN %(ids)s"
-                    " AND kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
-                    " AND kafka_offset < %(below)s",
-                    params,
-                )
+                lambda params=params: self._store.query(LEDGER_OF_IDS, params)  # type: ignore[misc]
             )
             answer |= {(str(r["kind"]), str(r["id"])): int(r["fingerprint"]) for r in rows}
         return answer
