@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from liveshop.commands.options import AsJson, StoreAddress
-from liveshop.console import console, say, say_bytes, tell
+from liveshop.commands.options import AsJson, Brokers, StoreAddress
+from liveshop.console import console, meter, say, say_bytes, tell
 from liveshop.manifest import read_manifest
 from liveshop.reconcile import Reconciliation
 from liveshop.reconcile import reconcile as compare
@@ -26,11 +26,19 @@ def reconcile(
     shared: Annotated[
         bool, typer.Option("--shared", help="the store holds other shows as well")
     ] = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="first wait until the workers have folded everything"),
+    ] = None,
+    brokers: Brokers = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare every figure in the store with a truth manifest; exit 1 on any difference."""
     manifest = read_manifest(truth)
-    with reading(load_settings(store=store).store) as opened:
+    settings = load_settings(store=store, brokers=brokers)
+    if wait is not None:
+        run_interruptibly(_wait_for_workers(settings, wait))
+    with reading(settings.store) as opened:
         result = compare(opened, manifest, shared=shared)
     if as_json:
         say_bytes(result.to_json() + b"\n")
@@ -38,6 +46,14 @@ def reconcile(
         show_differences(result)
         say(result.line())
     raise typer.Exit(0 if result.is_exact else 1)
+
+
+async def _wait_for_workers(settings: Settings, limit_s: float) -> None:
+    from liveshop.drain import Lag, drain
+
+    async with Lag(settings.brokers, settings.group) as lag:
+        with meter("waiting for the workers", None) as bar:
+            await drain(lag, limit_s, on_progress=lambda left: bar.to(0, f"{left:,} records left"))
 
 
 def show_differences(result: Reconciliation) -> None:
