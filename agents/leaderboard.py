@@ -34,7 +34,8 @@ def _sales_part(row: Sequence[Any]) -> Part:
         return row[_SALES[name]]
 
     key = "/".join(
-        str(at(name)) for name in ("kafka_partition", "room_id", "promo", "attribution", "late_slice")
+        str(at(name))
+        for name in ("kafka_partition", "room_id", "promo", "attribution", "late_slice")
     )
     return Part(
         kind="sales",
