@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import faust
+from faust.types import TP
 
 from agents.app import AppConfig, create_app
 from agents.leaderboard import LeaderboardAgent
@@ -166,7 +167,7 @@ class Worker:
             self._lag = 0
             for tp, at in flushed.items():
                 # The newest fetch knows better where the embedded broker's log ends.
-                lag = max(0, ends[tp] - at, (app.consumer.highwater(tp) or 0) - at)
+                lag = max(0, ends[tp] - at, _end_seen(app, tp) - at)
                 self._lag += lag
                 self.metrics.lag.labels(tp.topic, tp.partition).set(lag)
             now, total = time.monotonic(), sum(flushed.values())
@@ -203,6 +204,14 @@ class Worker:
                 "lag_records": self._lag,
             },
         )
+
+
+def _end_seen(app: faust.App, tp: TP) -> int:
+    """Where the newest fetch saw a log end; 0 without one."""
+    try:
+        return app.consumer.highwater(tp) or 0
+    except AssertionError:  # aiokafka's word for a partition that was revoked a moment ago
+        return 0
 
 
 async def _crash_of(app: faust.App) -> None:
