@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
 
@@ -50,12 +51,13 @@ def main() -> None:
     """Run a command; what the user can mend ends in a sentence and a hint, not a traceback."""
     watch_signals()
     log_warnings()
-    sys.exit(_exit_code())
+    sys.exit(run())
 
 
-def _exit_code() -> int:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command with these arguments, or the program's; returns the exit code."""
     try:
-        return app(prog_name="liveshop", standalone_mode=False) or 0
+        return app(arguments, prog_name="liveshop", standalone_mode=False) or 0
     except LiveshopError as error:
         complain(error)
         return 1
@@ -63,7 +65,8 @@ def _exit_code() -> int:
         complain(Unavailable(str(error), "Try again once the store answers."))
         return 1
     except typer.TyperException as error:
-        complain(UsageError(error.format_message(), f"Try `{_called(error)} --help`."))
+        sentence = error.format_message().replace("Value error, ", "")
+        complain(UsageError(sentence, f"Try `{_called(error)} --help`."))
         return error.exit_code
     except Interrupted as interrupt:
         return 128 + interrupt.number

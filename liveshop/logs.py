@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from schemas.errors import LiveshopError
+
 #: Names of our loggers begin with one of these.
 _OURS: Final = frozenset(
     {"agents", "benchmarks", "liveshop", "producers", "reports", "schemas", "streams"}
@@ -45,4 +47,6 @@ class WorkerLog:
         logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
     def _passes(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], LiveshopError):
+            return False  # Faust logs it with a traceback; the command ends with its sentence.
         return self.with_libraries or is_ours(record)

@@ -25,7 +25,7 @@ def read_manifest(path: Path) -> Truth:
             f"The truth manifest {path} cannot be read: {error.strerror}.", _HINT
         ) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a truth manifest: {error}.", _HINT) from None
+        raise UsageError(f"The file {path} is not a truth manifest: {error}.", _HINT) from None
 
 
 def need_writable(path: Path | None) -> None:

@@ -13,7 +13,7 @@ from schemas.errors import LiveshopError, Unavailable
 from schemas.topics import ALL_TOPICS
 
 #: For everything together, so that the doctor answers within 10 s.
-_PATIENCE_S: Final = 8.0
+_PATIENCE_S: Final = 6.0
 
 
 def check_kafka(settings: Settings) -> Iterator[Finding]:

@@ -90,7 +90,7 @@ def _need_room_for(workers: int, store: str | None) -> None:
     if workers > 1 and (store is None or embedded_directory(store) is not None):
         raise UsageError(
             "The embedded store belongs to one process, so there can be only one worker.",
-            "Name a ClickHouse server for more: --store clickhouse://127.0.0.1:9000/liveshop",
+            "For more, name a ClickHouse server with --store clickhouse://HOST:PORT/DATABASE.",
         )
 
 

@@ -60,7 +60,8 @@ def _write(content: str | bytes, out: Path | None) -> None:
         out.write_bytes(raw)
     except OSError as error:
         raise UsageError(
-            f"{out} cannot be written: {error.strerror}.", "Name another file with --out."
+            f"The report {out} cannot be written: {error.strerror}.",
+            "Name another file with --out.",
         ) from None
     tell(f"wrote {out}")
 

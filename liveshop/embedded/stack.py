@@ -11,9 +11,9 @@ from typing import Final, Self
 from liveshop.embedded.broker import EmbeddedBroker
 from liveshop.embedded.workers import WorkerProcess
 
-#: The embedded broker lets a group's first member wait for half of the rebalance timeout; members
+#: The embedded broker lets a group's first member wait for half of the session timeout; members
 #: on one machine need not wait for stragglers. What is set in the environment wins.
-_QUICK: Final = {"LIVESHOP_REBALANCE_TIMEOUT_S": "2", "LIVESHOP_SESSION_TIMEOUT_S": "6"}
+_QUICK: Final = {"LIVESHOP_REBALANCE_TIMEOUT_S": "2", "LIVESHOP_SESSION_TIMEOUT_S": "3"}
 #: How long a worker may flush when the run is broken off.
 _BROKEN_OFF_S: Final = 8.0
 

@@ -101,7 +101,11 @@ class WorkerProcess:
         """Its own last words, if it had any; they say what is wrong and what to do."""
         sentence, hint = last_words(self.child.tail())
         if not sentence:
-            return Unavailable(f"{what}.", f"Its log is {self.child.log}.")
+            end = self.child.tail(1).strip()
+            return Unavailable(
+                f"{what}.",
+                f"Its log is {self.child.log}" + (f"; it ends with: {end}" if end else ""),
+            )
         return Unavailable(f"{what}: {sentence}", hint or f"Its log is {self.child.log}.")
 
     def kill(self) -> None:
