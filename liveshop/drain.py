@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from producers.connection import answering
+from producers.topics import existing_topics
 from schemas.errors import Unavailable
 from schemas.topics import ALL_TOPICS, EVENT_TOPICS
 
@@ -30,23 +31,26 @@ class Lag:
 
     def __init__(self, brokers: str, group: str, **security: Any) -> None:
         self._brokers = brokers
+        self._security = security
+        self._topics: dict[str, int] = {}
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=brokers, group_id=group, enable_auto_commit=False, **security
         )
 
     async def __aenter__(self) -> Lag:
         try:
+            self._topics = await existing_topics(self._brokers, security=self._security)
             async with answering(self._brokers):
                 await self._consumer.start()
         except BaseException:
             await self._consumer.stop()
             raise
-        partitions = []
-        for topic in EVENT_TOPICS:
-            numbers = self._consumer.partitions_for_topic(topic.name) or set()
-            partitions += [TopicPartition(topic.name, number) for number in sorted(numbers)]
-        self._partitions = partitions
-        self._consumer.assign(partitions)
+        self._partitions = {
+            TopicPartition(topic.name, number)
+            for topic in EVENT_TOPICS
+            for number in range(self._topics.get(topic.name, 0))
+        }
+        self._consumer.assign(self._partitions)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -54,10 +58,11 @@ class Lag:
 
     def topics(self) -> dict[str, int]:
         """Our topics that the broker has, and their numbers of partitions."""
-        found = {
-            topic.name: self._consumer.partitions_for_topic(topic.name) for topic in ALL_TOPICS
+        return {
+            topic.name: self._topics[topic.name]
+            for topic in ALL_TOPICS
+            if topic.name in self._topics
         }
-        return {name: len(numbers) for name, numbers in found.items() if numbers}
 
     async def measure(self, sent: Mapping[tuple[str, int], int] | None = None) -> int:
         """Records that are in Kafka and not acknowledged by the group.
@@ -66,10 +71,11 @@ class Lag:
             sent: (topic, partition) → end of the log as the producer knows it. It is exact, where
                 the embedded broker names the start of the last batch when asked for the end.
         """
-        ends = await self._consumer.end_offsets(self._partitions)
+        known = {TopicPartition(*place): end for place, end in (sent or {}).items()}
+        listed = await self._consumer.end_offsets(self._partitions)
         lag = 0
-        for partition, listed in ends.items():
-            end = max(listed, (sent or {}).get((partition.topic, partition.partition), 0))
+        for partition in known.keys() | listed.keys():
+            end = max(listed.get(partition, 0), known.get(partition, 0))
             try:
                 done = await self._consumer.committed(partition)
             except KafkaError:

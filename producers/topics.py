@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -53,11 +54,8 @@ async def ensure_topics(
         KOL_TOTALS: 1,
     }
     compacted = {topic.name for topic in ALL_TOPICS if topic.compacted}
-    admin = None
-    try:
+    async with _admin(bootstrap, security) as admin:
         async with answering(bootstrap):
-            admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **dict(security or {}))
-            await admin.start()
             found = await _existing(admin, list(wanted))
         missing = [
             NewTopic(
@@ -72,12 +70,36 @@ async def ensure_topics(
         if missing:
             await _create(admin, missing)
             found = await _appeared(admin, list(wanted))
-    finally:
-        if admin is not None:
-            await admin.close()
     if partitions is not None:
         _check(found, wanted)
     return {name: found[name] for name in wanted}
+
+
+async def existing_topics(
+    bootstrap: str, *, security: Mapping[str, Any] | None = None
+) -> dict[str, int]:
+    """The topics of the pipeline that the broker has → number of their partitions.
+
+    Asked of the broker, because a client's own metadata need not know a topic that it does not use.
+
+    Raises:
+        Unavailable: no broker answers.
+    """
+    async with _admin(bootstrap, security) as admin, answering(bootstrap):
+        return await _existing(admin, [*(topic.name for topic in ALL_TOPICS), KOL_TOTALS])
+
+
+@asynccontextmanager
+async def _admin(bootstrap: str, security: Mapping[str, Any] | None) -> AsyncIterator[Any]:
+    admin = None
+    try:
+        async with answering(bootstrap):
+            admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **dict(security or {}))
+            await admin.start()
+        yield admin
+    finally:
+        if admin is not None:
+            await admin.close()
 
 
 async def _create(admin: Any, topics: list[NewTopic]) -> None:
