@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.app import AppConfig
+from agents.transport import FETCH_MAX_WAIT_MS
 from schemas.errors import Unavailable
 
 _PATIENCE_MS = 10_000
@@ -44,6 +45,7 @@ async def _drain(brokers: str, ends: Ends) -> float:
         enable_auto_commit=False,
         max_poll_records=config.max_poll_records,
         max_partition_fetch_bytes=config.max_fetch_bytes,
+        fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
         check_crcs=True,
     )
     await consumer.start()
