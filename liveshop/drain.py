@@ -50,7 +50,7 @@ class Lag:
             for topic in EVENT_TOPICS
             for number in range(self._topics.get(topic.name, 0))
         }
-        self._consumer.assign(self._partitions)
+        # Not assigned to the consumer: it would fetch them, and a listing would wait for the fetch.
         return self
 
     async def __aexit__(self, *_: object) -> None:
