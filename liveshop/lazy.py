@@ -22,6 +22,7 @@ class LazyGroup(TyperGroup):
         "worker": "Fold what is in Kafka into the store, and serve the live page, until stopped.",
         "report": "Write the report of one room as a self-contained HTML page, JSON or CSV.",
         "reconcile": "Compare every figure in the store with a truth manifest; exit 1 on any difference.",
+        "chaos": "Kill workers, broker and store under a show, at moments that the seed draws, and prove it.",
         "doctor": "Check Python, packages, broker, topics, store, clock, port and disk; say what to do.",
     }
 

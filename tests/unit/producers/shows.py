@@ -16,6 +16,7 @@ from schemas.money import MINOR_DIGITS
 from schemas.topics import EVENT_TOPICS
 from schemas.truth import Truth
 
+#: The shows; `chaos`, which is none, has tests of its own (tests/unit/liveshop/test_chaos_profile.py).
 PROFILES = ("boutique", "flash-drop", "xinba-12h")
 #: Seconds of event time that give each profile drops, late records and refunds, and few records.
 MINUTES = {"boutique": 40, "flash-drop": 5, "xinba-12h": 20}
