@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import faust
 from faust.types import TP
 
+from agents.deadletters import MAX_REQUEST_BYTES, DeadLetterMail
 from agents.leaderboard import LeaderboardAgent, totals_message
 from agents.pipeline import Pipeline
 from schemas.topics import DEAD_LETTERS, EVENT_TOPICS, KOL_TOTALS, Topic
@@ -62,7 +63,7 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
         consumer_max_fetch_size=config.max_fetch_bytes,
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
-        producer_max_request_size=4 * 1024 * 1024,
+        producer_max_request_size=MAX_REQUEST_BYTES,
     )
     app.transport.positions = pipeline
     for topic in EVENT_TOPICS:
@@ -106,23 +107,17 @@ def _publisher(app: faust.App) -> Callable[[Sequence[Taken]], Awaitable[None]]:
     totals = app.topic(KOL_TOTALS, partitions=1, key_serializer="raw", value_serializer="raw")
 
     async def publish(taken: Sequence[Taken]) -> None:
+        letters = DeadLetterMail(dead_letters.send)
         sent = []
         for one in taken:
             origin = (one.checkpoint.topic, str(one.checkpoint.partition))
             for letter in one.dead_letters:
-                headers = {
-                    "topic": origin[0].encode(),
-                    "partition": origin[1].encode(),
-                    "offset": str(letter.offset).encode(),
-                    "reason": letter.reason.encode(),
-                }
-                sent.append(
-                    await dead_letters.send(key=letter.key, value=letter.value, headers=headers)
-                )
+                await letters.post(*origin, letter)
             message = totals_message(one)
             if message is not None:
                 sent.append(await totals.send(key="/".join(origin).encode(), value=message))
         for receipt in sent:
             await receipt
+        await letters.delivered()
 
     return publish

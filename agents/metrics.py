@@ -25,6 +25,7 @@ DEAD_LETTER_REASONS: Final = (
     "sum_mismatch",
     "unknown_currency",
     "too_far_ahead",
+    "wrong_key",
     "conflict",
 )
 

@@ -21,6 +21,7 @@ from schemas.events import (
     OrderRefunded,
     RefundLine,
 )
+from schemas.keys import fits_room
 from schemas.money import MINOR_DIGITS
 from schemas.topics import EVENT_TOPICS
 
@@ -73,7 +74,7 @@ class Counter:
     def _look(self, record: OutRecord) -> None:
         sent = self.book.sent
         event = read_event(record.topic, record.value)
-        if event is None:
+        if event is None or not fits_room(record.key, event["room_id"]):
             sent.unreadable += 1
             return
         identity, content = _identity(record.topic, event)

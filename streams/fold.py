@@ -24,6 +24,7 @@ from typing import Any, ClassVar, NoReturn
 import orjson
 
 from schemas.events import Event
+from schemas.keys import fits_room
 from schemas.rows import ACTIVITY_VALUES, PRODUCT_VALUES, SALES_VALUES
 from schemas.topics import Topic
 from streams.batch import Batch
@@ -187,7 +188,7 @@ class PartitionFold(ABC):
             known: what the ledger holds of :meth:`unknown`.
         """
         known = known or {}
-        counts, handlers = self.counts, self._handlers
+        counts, handlers, keys = self.counts, self._handlers, batch.keys
         place, max_ahead_ms = self.watermark.place, self.policy.max_ahead_ms
         dead = duplicates = 0
         for index, event in enumerate(events):
@@ -200,6 +201,12 @@ class PartitionFold(ABC):
             if occurred_at_ms > batch.appended_ms[index] + max_ahead_ms:
                 ahead_ms = occurred_at_ms - batch.appended_ms[index]
                 self._bury(batch, index, Rejected("too_far_ahead", f"{ahead_ms} ms ahead"))
+                dead += 1
+                continue
+            key = keys[index]
+            # Nearly every key is the bare room; the call is for the others.
+            if key != event.room_id.encode() and not fits_room(key, event.room_id):
+                self._bury(batch, index, Rejected("wrong_key", f"the key is {key!r:.100}"))
                 dead += 1
                 continue
             verdict = self.admit(event, offset, known)

@@ -22,8 +22,8 @@ INVALID = sorted((GOLDEN / "invalid").glob("*.json"))
 SCHEMAS = {name: Draft202012Validator(json.loads(text)) for name, text in schema_files().items()}
 DECODERS = {topic.name: Decoder(topic) for topic in EVENT_TOPICS}
 
-#: These need more than the record itself: its broker timestamp, or what came before.
-FOUND_LATER = {"too_far_ahead", "conflict"}
+#: These need more than the value itself: its key, its broker timestamp, or what came before.
+FOUND_LATER = {"too_far_ahead", "wrong_key", "conflict"}
 #: A JSON Schema cannot say these, so it lets such records pass.
 BEYOND_SCHEMA = {"sum_mismatch", "unknown_currency"}
 NOT_UNDERSTOOD = (msgspec.MsgspecError, TypeError, UnicodeDecodeError, RecursionError)

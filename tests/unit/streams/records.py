@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import orjson
 
 from schemas.rows import COLUMNS
 from streams.batch import Batch
@@ -81,6 +82,14 @@ PURCHASE = {
 }
 
 
+def key_of(value: bytes | None) -> bytes:
+    """The room of a record; any room where none can be read."""
+    try:
+        return str(orjson.loads(value or b"")["room_id"]).encode()
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        return b"room"
+
+
 def next_batch(fold: PartitionFold, *values: bytes | None, appended: float = 3_600) -> Batch:
     """These records next, appended by the broker an hour into the show unless said."""
     start = fold.next_offset
@@ -93,7 +102,7 @@ def next_batch(fold: PartitionFold, *values: bytes | None, appended: float = 3_6
         offsets=range(start, end),
         appended_ms=[round((T0 + appended) * 1_000)] * len(values),
         values=values,
-        keys=[b"room"] * len(values),
+        keys=[key_of(value) for value in values],
     )
 
 

@@ -1,0 +1,1 @@
+"""Bad and odd input, each kind with the fate it must have."""
