@@ -23,6 +23,7 @@ class LazyGroup(TyperGroup):
         "report": "Write the report of one room as a self-contained HTML page, JSON or CSV.",
         "reconcile": "Compare every figure in the store with a truth manifest; exit 1 on any difference.",
         "chaos": "Kill workers, broker and store under a show, at moments that the seed draws, and prove it.",
+        "deadletters": "List, group and show the records that could not be folded; send them again once mended.",
         "doctor": "Check Python, packages, broker, topics, store, clock, port and disk; say what to do.",
     }
 
