@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from liveshop.console import complain, say
+from liveshop.console import complain, say, tolerate_any_terminal
 from liveshop.lazy import LazyGroup
 from liveshop.logs import log_warnings
 from liveshop.signals import Interrupted, watch_signals
@@ -51,6 +51,7 @@ def main() -> None:
     """Run a command; what the user can mend ends in a sentence and a hint, not a traceback."""
     watch_signals()
     log_warnings()
+    tolerate_any_terminal()
     sys.exit(run())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +25,16 @@ from schemas.errors import LiveshopError
 console = Console(stderr=True, highlight=False)
 
 
+def tolerate_any_terminal() -> None:
+    """Write a question mark for what the terminal's encoding lacks, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def say(text: str) -> None:
     """One line of a command's result."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    say_bytes(f"{text}\n".encode(encoding, "replace"))
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def say_bytes(content: bytes) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from liveshop.commands.options import AsJson, Brokers, StoreAddress
+from liveshop.commands.options import AsJson, Brokers, StoreAddress, positive
 from liveshop.console import console, meter, say, say_bytes, tell
 from liveshop.manifest import read_manifest
 from liveshop.reconcile import Reconciliation
@@ -28,7 +28,11 @@ def reconcile(
     ] = False,
     wait: Annotated[
         float | None,
-        typer.Option(metavar="S", help="first wait until the workers have folded everything"),
+        typer.Option(
+            metavar="S",
+            callback=positive,
+            help="first wait until the workers have folded everything",
+        ),
     ] = None,
     brokers: Brokers = None,
     as_json: AsJson = False,

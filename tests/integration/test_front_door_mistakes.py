@@ -121,7 +121,9 @@ def test_the_doctor_creates_no_store_and_no_directory(tmp_path: Path) -> None:
     done = liveshop(
         *("doctor", "--brokers", NOWHERE, "--store", "chdb://store", "--port", str(free_port())),
         cwd=tmp_path,
+        env={"PYTHONIOENCODING": "ascii"},  # a terminal that cannot show an arrow
     )
     assert done.returncode == 1
     assert "There is no store in store yet." in done.stdout
+    assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []

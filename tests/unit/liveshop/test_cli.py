@@ -63,6 +63,7 @@ MISTAKES = {
     "report": ("needs a room", "--list"),
     "report x --store nonsense": ("not the address of a store", "clickhouse://"),
     "report x --store chdb://folder": ("no store in folder", ""),
+    "reconcile --truth missing --wait 0": ("--wait cannot be 0", ""),
     "reconcile --truth missing": ("missing cannot be read: No such file", "--truth FILE"),
     "reconcile --truth folder": ("folder cannot be read: Is a directory", "--truth FILE"),
     "reconcile --truth binary": ("binary is not a truth manifest", "--truth FILE"),
