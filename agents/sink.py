@@ -37,7 +37,8 @@ _BOOKS_LAST: Callable[[str], int] = ("sales_window", "ledger").__contains__
 _ASK_AT_ONCE = 1_000
 _LEDGER_AT_ONCE = 100_000
 
-_PATIENCE: Final = RetryPolicy()
+#: Figures stand still for as long as a store that is back is not asked again.
+_PATIENCE: Final = RetryPolicy(max_wait_seconds=2.0)
 
 #: The newest checkpoint of a partition.
 NEWEST_CHECKPOINT: Final = (

@@ -13,7 +13,7 @@ from liveshop.chaos.timeline import Sample
 
 _WIDTH: Final = 960
 _HEIGHT: Final = 560
-_LEFT: Final = 76
+_LEFT: Final = 140
 _RIGHT: Final = 936
 _LANES: Final = (
     (Kind.KILL_WORKER, "worker killed"),
@@ -125,8 +125,8 @@ def _marks(record: Record, x: Callable[[float], float]) -> Iterator[str]:
     lanes = {kind: 404 + 18 * number for number, (kind, _) in enumerate(_LANES)}
     for kind, words in _LANES:
         y = lanes[kind]
-        yield f'<line class="grid" x1="{_LEFT + 60}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>'
-        yield _text(_LEFT + 48, y + 4, words, "dim end")
+        yield f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>'
+        yield _text(_LEFT - 12, y + 4, words, "dim end")
     for one in record.happenings:
         if one.fault is not None:
             place, y = x(one.at_s), lanes[one.fault]
