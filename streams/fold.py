@@ -312,16 +312,8 @@ class PartitionFold(ABC):
 
     def _window_row(self, key: tuple[str | int, ...], cell: list[int]) -> Row:
         *dimensions, window_ms, late_slice = key
-        version, *values = cell
-        return (
-            *dimensions,
-            int(window_ms) // 1_000,
-            late_slice,
-            self.topic.name,
-            self.partition,
-            version,
-            *values,
-        )
+        origin = (int(window_ms) // 1_000, late_slice, self.topic.name, self.partition)
+        return (*dimensions, *origin, *cell)
 
     # --- checkpoint --------------------------------------------------------------------------
 

@@ -47,21 +47,20 @@ class Watermark:
         policy: the window policy.
         newest_ms: the newest event time seen.
         late: how many late records have been placed.
+
+    Attributes:
+        now_ms: the watermark; 0 before the first record. Kept, for every record asks for it.
     """
 
-    __slots__ = ("_lateness_ms", "_per_slice", "_window_ms", "late", "newest_ms")
+    __slots__ = ("_lateness_ms", "_per_slice", "_window_ms", "late", "newest_ms", "now_ms")
 
     def __init__(self, policy: WindowPolicy, newest_ms: int = 0, late: int = 0) -> None:
         self._window_ms = policy.window_ms
         self._lateness_ms = policy.allowed_lateness_ms
         self._per_slice = policy.late_per_slice
         self.newest_ms = newest_ms
+        self.now_ms = max(0, newest_ms - self._lateness_ms)
         self.late = late
-
-    @property
-    def now_ms(self) -> int:
-        """The watermark; 0 before the first record."""
-        return max(0, self.newest_ms - self._lateness_ms)
 
     @property
     def _open_slice(self) -> int:
@@ -83,6 +82,7 @@ class Watermark:
             self.late += 1
         if occurred_at_ms > self.newest_ms:
             self.newest_ms = occurred_at_ms
+            self.now_ms = max(0, occurred_at_ms - self._lateness_ms)
         return window_ms, late_slice
 
     def is_closed(self, window_ms: int, late_slice: int) -> bool:
