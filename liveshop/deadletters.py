@@ -38,14 +38,14 @@ _CHOSEN: Final = (
 )
 LIST: Final = (
     f"SELECT {_PLACE}, appended_at_ms, reason, detail, key, length(value) AS length,"
-    " right(value, 2) AS ending, substring(value, 1, %(preview)s) AS value"
+    " substring(value, -2) AS ending, substring(value, 1, %(preview)s) AS beginning"
     f"{_CHOSEN} ORDER BY appended_at_ms DESC, {_PLACE} DESC LIMIT %(limit)s"
 )
 GROUP: Final = (
     "SELECT kafka_topic, reason, count() AS letters, max(appended_at_ms) AS newest_ms,"
-    " argMax(tuple(kafka_partition, kafka_offset), (appended_at_ms, kafka_offset)) AS place,"
-    " tupleElement(place, 1) AS kafka_partition, tupleElement(place, 2) AS kafka_offset,"
-    " argMax(detail, (appended_at_ms, kafka_offset)) AS example"
+    " argMax(kafka_partition, (appended_at_ms, kafka_partition, kafka_offset)) AS partition,"
+    " argMax(kafka_offset, (appended_at_ms, kafka_partition, kafka_offset)) AS offset,"
+    " argMax(detail, (appended_at_ms, kafka_partition, kafka_offset)) AS example"
     f"{_CHOSEN} GROUP BY kafka_topic, reason ORDER BY letters DESC, kafka_topic, reason"
 )
 ONE: Final = (
@@ -95,7 +95,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which letters: of a topic, for a reason, the newest so many. ``None`` is any or all."""
+    """Which letters: of a topic, for a reason, at most so many. ``None`` is any or all."""
 
     topic: str | None = None
     reason: str | None = None
@@ -168,7 +168,7 @@ def list_letters(store: Store, which: Selection) -> list[Letter]:
     """The chosen letters, newest first, with the first ``PREVIEW_BYTES`` of their values."""
     params: Params = {**which.params, "preview": PREVIEW_BYTES // 3 * 4}
     return [
-        _letter(row, _decoded_size(int(row["length"]), str(row["ending"])))
+        _letter(row, row["beginning"], _decoded_size(int(row["length"]), str(row["ending"])))
         for row in store.query(LIST, params)
     ]
 
@@ -181,7 +181,7 @@ def group_letters(store: Store, which: Selection) -> list[Group]:
             str(row["reason"]),
             int(row["letters"]),
             int(row["newest_ms"]),
-            _place(row),
+            Place(str(row["kafka_topic"]), int(row["partition"]), int(row["offset"])),
             str(row["example"]),
         )
         for row in store.query(GROUP, which.params)
@@ -200,17 +200,18 @@ def find_letter(store: Store, place: Place) -> Letter:
         raise UsageError(
             f"There is no dead letter at {place}.", "`liveshop deadletters` lists them."
         )
-    return _letter(rows[0], len(b64decode(str(rows[0]["value"]))))
+    whole = str(rows[0]["value"])
+    return _letter(rows[0], whole, _decoded_size(len(whole), whole[-2:]))
 
 
-def _letter(row: Row, size: int) -> Letter:
+def _letter(row: Row, value: str, size: int) -> Letter:
     return Letter(
         place=_place(row),
         appended_ms=int(row["appended_at_ms"]),
         reason=str(row["reason"]),
         detail=str(row["detail"]),
         key=b64decode(str(row["key"])),
-        value=b64decode(str(row["value"])),
+        value=b64decode(value),
         size=size,
     )
 
@@ -240,6 +241,11 @@ def hexdump(content: bytes) -> Iterator[str]:
         line = content[start : start + _HEX_COLUMNS]
         shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in line)
         yield f"{start:08x}  {line.hex(' '):<{_HEX_COLUMNS * 3}} |{shown}|"
+
+
+def counted(number: int) -> str:
+    """So many dead letters, in words."""
+    return f"{number:,} dead letter{'' if number == 1 else 's'}"
 
 
 # --- sending again ----------------------------------------------------------------------------

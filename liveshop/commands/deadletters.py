@@ -22,6 +22,7 @@ from liveshop.deadletters import (
     Letter,
     Place,
     Selection,
+    counted,
     find_letter,
     group_letters,
     hexdump,
@@ -183,14 +184,14 @@ def _replay(store: Store, which: Selection, brokers: str, *, yes: bool, as_json:
     places = to_replay(store, which)
     if places and not yes:
         raise UsageError(
-            f"{len(places):,} dead letters would be published again to {brokers}.",
+            f"This would publish {counted(len(places))} again, to {brokers}.",
             "Mend the cause first; then say --yes. Choose some with --topic, --reason, --limit.",
         )
     sent = run_interruptibly(replay(store, places, brokers)) if places else 0
     if as_json:
         _say_json({"replayed": sent})
     else:
-        say(f"replayed {sent:,} dead letters")
+        say(f"replayed {counted(sent)}")
 
 
 # --- words ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from streams.fold import Counts, DeadLetter, PartitionFold, Row
 from streams.windows import WindowPolicy
 from tests.corpus.kind import CURRENCY, DUPLICATE, FOLDED, ROOM, Kind, Sent
 from tests.corpus.kinds import corpus
+from tests.corpus.table import PAGE, page
 from tests.properties.strategies import Numbers, make_event
 
 NOW_MS = 1_781_784_000_000
@@ -180,3 +181,7 @@ def test_money_of_the_whole_corpus_is_not_nothing() -> None:
     (gmv, refund) = expected_money(by_topic(CORPUS)[PURCHASES])[ROOM, CURRENCY]
     assert gmv > 10**13
     assert refund > 5_000
+
+
+def test_page_about_bad_input_says_what_the_corpus_says() -> None:
+    assert PAGE.read_text() == page(), "python -m tests.corpus.table"
