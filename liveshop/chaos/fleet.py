@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
@@ -168,8 +169,9 @@ class Fleet:
         members, self.members = self.members, []
         for member in members:
             self.thaw(member)
-            member.process.child.send(Signals.SIGINT)
-        return [member.process.stop(grace_s) for member in members]
+        # At once, for a second signal would cut a farewell short.
+        with ThreadPoolExecutor(max_workers=max(1, len(members))) as pool:
+            return list(pool.map(lambda member: member.process.stop(grace_s), members))
 
     def _start(self, name: str, port: int) -> WorkerProcess:
         return WorkerProcess(name, self._directory, port, self._env)

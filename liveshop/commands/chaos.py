@@ -28,6 +28,9 @@ def chaos(
     kills: Annotated[
         int, typer.Option("--kills", metavar="N", help="how many times a worker is killed")
     ] = 20,
+    kills_only: Annotated[
+        bool, typer.Option("--kills-only", help="nothing else goes wrong: to measure recovery")
+    ] = False,
     seed: Seed = 1,
     profile: ProfileName = "chaos",
     scale: Scale = 1.0,
@@ -56,8 +59,10 @@ def chaos(
         raise UsageError(f"--kills cannot be {kills}.", "Give a number from 0 up.")
     settings = load_settings(data_dir=data_dir, partitions=partitions)
     show = Show(load_profile(profile), seed=seed, scale=scale)
-    plan = draw_plan(seed, duration, Amounts(kills=kills), SESSION_TIMEOUT_S)
+    plan = draw_plan(seed, duration, _amounts(kills, kills_only), SESSION_TIMEOUT_S)
     request = Request(show, duration, plan, workers, settings)
+    if chart is not None:
+        _write(chart, "", mode="a")  # What cannot be written is said before a long run.
     record = run_chaos(request, ChaosScreen(show.profile.currency))
     if chart is not None:
         _write(chart, draw_chart(record))
@@ -71,9 +76,14 @@ def chaos(
     raise typer.Exit(0 if record.proof.is_exact else 1)
 
 
-def _write(path: Path, content: str) -> None:
+def _amounts(kills: int, kills_only: bool) -> Amounts:
+    return Amounts(kills, 0, 0, 0, 0, 0, 0) if kills_only else Amounts(kills)
+
+
+def _write(path: Path, content: str, mode: str = "w") -> None:
     try:
-        path.write_text(content, encoding="utf-8")
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(content)
     except OSError as error:
         raise UsageError(
             f"The chart {path} cannot be written: {error.strerror}.",
