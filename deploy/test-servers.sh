@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs the servers and the browser that the tests run against, where it can: as root on Debian.
-# Elsewhere it says in one line which tests will be skipped. Quiet when there is nothing to say;
-# the exit code is always 0, because a missing server must not keep the other tests from running.
+# Kafka is no Debian package: kafka/fetch.sh fetches it, with Debian's Maven. Elsewhere it says in
+# one line which tests will be skipped. Quiet when there is nothing to say; the exit code is always
+# 0, because a missing server must not keep the other tests from running.
 set -uo pipefail
 
 PATH="$PATH:/usr/sbin:/sbin"
 POLICY=/usr/sbin/policy-rc.d
+FETCH_KAFKA=$(dirname "${BASH_SOURCE[0]}")/kafka/fetch.sh
 
 # program, Debian package, tests that need it
 NEEDS=(
@@ -13,7 +15,10 @@ NEEDS=(
     "clickhouse-client clickhouse-client clickhouse"
     "prometheus prometheus prometheus"
     "chromium chromium browser"
+    "java openjdk-17-jre-headless kafka"
 )
+# Maven only fetches Kafka; once that is there, nobody needs it.
+if ! "$FETCH_KAFKA" --is-there; then NEEDS+=("mvn maven kafka"); fi
 
 missing() { # prints the given field of each need that is not met
     local field=$1 need words
@@ -71,6 +76,9 @@ install() {
 mapfile -t packages < <(missing 1)
 if ((${#packages[@]})) && can_install; then
     install "${packages[@]}"
+fi
+if command -v java >/dev/null && command -v mvn >/dev/null; then
+    "$FETCH_KAFKA" || echo "test-servers: tests marked kafka will be skipped"
 fi
 mapfile -t tests < <(missing 2 | sort -u)
 if ((${#tests[@]})); then

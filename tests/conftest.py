@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.fixtures.clickhouse"]
+pytest_plugins = ["tests.fixtures.clickhouse", "tests.fixtures.kafka"]
 
 # A busy machine is no failure: examples have no deadline. HYPOTHESIS_PROFILE=thorough looks longer.
 settings.register_profile(

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches Apache Kafka with Maven, once, for the tests and for chaos runs: the version that pom.xml
 # names, into .cache/kafka-VERSION/libs, or LIVESHOP_KAFKA_HOME/libs. Says nothing where it is
-# there already; where it cannot be had, one sentence says why, and the exit code is 1.
+# there already; where it cannot be had, one sentence says why, and the exit code is 1. With
+# --is-there it only looks.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -24,6 +25,7 @@ is_there() { # an unpacked download of another version will do as well
 }
 
 if is_there; then exit 0; fi
+if [[ ${1-} == --is-there ]]; then exit 1; fi
 
 if ! command -v java >/dev/null; then
     cannot "there is no Java here; on Debian, as root: apt-get install openjdk-17-jre-headless maven"

@@ -120,8 +120,9 @@ class _Node:
 
     @property
     def last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "none")
+        lines = self.log.read_text(errors="replace").splitlines()
+        # Not the frames of a stack trace, which are indented.
+        return next((line for line in reversed(lines) if line and not line[0].isspace()), "none")
 
 
 class KafkaServer:

@@ -41,6 +41,7 @@ def run_show(
     directory: Path,
     source: Show | Recording,
     *,
+    brokers: str | None = None,
     store: str | None = None,
     speed: float | None = 0,
     duration_s: float | None = None,
@@ -66,7 +67,7 @@ def run_show(
             await drain(lag, _DRAIN_LIMIT_S, ends, lambda _: stack.check())
         return sent
 
-    with Stack(directory, None, store, partitions) as stack:
+    with Stack(directory, brokers, store, partitions) as stack:
         sent = asyncio.run(run(stack))
         codes = stack.stop_workers()
         assert codes == [0] * len(codes)
