@@ -29,7 +29,7 @@ async def answering(bootstrap: str) -> AsyncIterator[None]:
     except (KafkaError, OSError, TimeoutError) as error:
         raise Unavailable(
             f"No Kafka broker answers at {bootstrap}.",
-            f"Start it, or give its address in LIVESHOP_BROKERS. ({type(error).__name__}: {error})",
+            "Start it, or give its address in LIVESHOP_BROKERS.",
         ) from error
     except (ValueError, OverflowError) as error:
         raise UsageError(
