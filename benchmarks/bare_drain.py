@@ -10,6 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -23,8 +24,15 @@ _PATIENCE_MS = 10_000
 Ends = Mapping[tuple[str, int], int]
 
 
-async def bare_drain(brokers: str, ends: Ends) -> float:
-    """Seconds from the first request to the last record; no group, no commit.
+class Drained(NamedTuple):
+    """Wall and CPU seconds from the first request to the last record."""
+
+    seconds: float
+    cpu_s: float
+
+
+async def bare_drain(brokers: str, ends: Ends) -> Drained:
+    """Read everything once; no group, no commit.
 
     Raises:
         Unavailable: the broker stops before the end.
@@ -34,11 +42,11 @@ async def bare_drain(brokers: str, ends: Ends) -> float:
         return await loop.run_in_executor(process, _in_a_process, brokers, dict(ends))
 
 
-def _in_a_process(brokers: str, ends: Ends) -> float:
+def _in_a_process(brokers: str, ends: Ends) -> Drained:
     return asyncio.run(_drain(brokers, ends))
 
 
-async def _drain(brokers: str, ends: Ends) -> float:
+async def _drain(brokers: str, ends: Ends) -> Drained:
     config = AppConfig()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=brokers,
@@ -55,7 +63,7 @@ async def _drain(brokers: str, ends: Ends) -> float:
         for partition in partitions:
             consumer.seek(partition, 0)
         left = sum(ends.values())
-        began = time.perf_counter()
+        began, cpu_s = time.perf_counter(), time.process_time()
         while left > 0:
             fetched = await consumer.getmany(timeout_ms=_PATIENCE_MS)
             if not fetched:
@@ -64,6 +72,6 @@ async def _drain(brokers: str, ends: Ends) -> float:
                     f"{left} before the end."
                 )
             left -= sum(map(len, fetched.values()))
-        return time.perf_counter() - began
+        return Drained(time.perf_counter() - began, time.process_time() - cpu_s)
     finally:
         await consumer.stop()

@@ -19,6 +19,7 @@ more so the fewer records there are.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import tempfile
 import time
@@ -62,7 +63,9 @@ class Run:
 
     Attributes:
         drain_s: the bare drain.
+        drain_cpu_s: its CPU time.
         worker_s: the worker, until everything is committed.
+        worker_cpu_s: its CPU time, of all its threads; 0 where there is no ``/proc``.
         fold_s: of that, decoding and folding, on the worker's event loop.
         flush_s: of that, flushes under way; folding goes on meanwhile.
         flushes: how many.
@@ -72,7 +75,9 @@ class Run:
     """
 
     drain_s: float
+    drain_cpu_s: float
     worker_s: float
+    worker_cpu_s: float
     fold_s: float
     flush_s: float
     flushes: float
@@ -131,6 +136,8 @@ def _case(load: Load, runs: list[Run]) -> Case:
         "mb_per_s": [size / run.worker_s / 1e6 for run in runs],
         "bare_drain_events_per_s": [events / run.drain_s for run in runs],
         "bare_drain_mb_per_s": [size / run.drain_s / 1e6 for run in runs],
+        "cpu_us_per_event": [run.worker_cpu_s / events * 1e6 for run in runs],
+        "bare_drain_cpu_us_per_event": [run.drain_cpu_s / events * 1e6 for run in runs],
         "seconds": [run.worker_s for run in runs],
         "fold_s": [run.fold_s for run in runs],
         "flush_s": [run.flush_s for run in runs],
@@ -170,14 +177,18 @@ async def _drive(stack: Stack, load: Load, title: str) -> dict[str, float]:
     worker.child.send(signal.SIGSTOP)
     try:
         ends = await _publish(stack.brokers, load, title)
-        drain_s = await bare_drain(stack.brokers, ends)
+        drained = await bare_drain(stack.brokers, ends)
+        cpu_s = _cpu_s(worker.child.pid)
     finally:
         worker.child.send(signal.SIGCONT)
     worker_s = await _until_committed(stack.brokers, worker, ends, len(load.records), title)
+    cpu_s = _cpu_s(worker.child.pid) - cpu_s
     metrics = await asyncio.get_running_loop().run_in_executor(None, _metrics, worker.port)
     return {
-        "drain_s": drain_s,
+        "drain_s": drained.seconds,
+        "drain_cpu_s": drained.cpu_s,
         "worker_s": worker_s,
+        "worker_cpu_s": cpu_s,
         "fold_s": metrics["liveshop_fold_seconds_total"],
         "flush_s": metrics["liveshop_flush_seconds_sum"],
         "flushes": metrics["liveshop_flush_seconds_count"],
@@ -230,6 +241,15 @@ def _metrics(port: int) -> Mapping[str, float]:
         for sample in family.samples:
             sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
     return sums
+
+
+def _cpu_s(pid: int) -> float:
+    """CPU seconds of a process so far, user and system; 0 where there is no ``/proc``."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_rss_mb(pid: int) -> float:

@@ -64,6 +64,8 @@ def test_end_to_end_reconciles_before_it_gives_a_figure(tmp_path: Path) -> None:
         "bare_drain_events_per_s",
         "peak_rss_mb",
         "flushes",
+        "cpu_us_per_event",
+        "bare_drain_cpu_us_per_event",
     } <= set(case.figures)
     assert case.figures["rows"].median > 0
     assert set(case.ratios) == {"of_bare_drain"}
