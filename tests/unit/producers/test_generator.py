@@ -334,7 +334,8 @@ def test_a_minute_of_wall_time_at_the_default_speed_has_the_promised_size(name: 
     show = small_show(name, scale=0.1, **NO_NOISE)
     until_ms = show.start_ms + round(60_000 * show.default_speed)
     types = Counter(r.event["type"] for r in show.records(until_ms) if r.event)
-    assert 100 < types["order_paid"] < 1_000
+    # `chaos` is made of purchases; the others are shows.
+    assert 100 < types["order_paid"] < (20_000 if name == "chaos" else 1_000)
     assert types["order_refunded"] > 5
     if name == "xinba-12h":
         assert 200 < types.total() / 60 < 1_000
