@@ -261,6 +261,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         if not self._is_batched(tp):
             await super()._add_gap(tp, offset_from, offset_to)
 
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what has been acknowledged, unless the group is rebalancing.
+
+        Kafka would look at such a commit only after it has answered the join request, on the same
+        connection: it is then of the generation before, is refused, and makes aiokafka join once
+        more. Everybody would rebalance again, for a session timeout each time.
+        """
+        if self.app.rebalancing:
+            return False
+        committed: bool = await super().commit(topics, start_new_transaction)
+        return committed
+
     async def commit_now(self) -> None:
         """Commit what has been acknowledged, without waiting for the commit loop."""
         await self.commit()
