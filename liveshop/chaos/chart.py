@@ -105,7 +105,9 @@ def draw_chart(record: Record) -> str:
 def _subtitle(record: Record) -> str:
     recovery = record.recovery_s()
     advanced = (
-        f" · figures advance again {recovery[0]:.1f} s after a kill (median)" if recovery else ""
+        f" · figures advance again {recovery[0]:.1f} s after a kill, other faults included (median)"
+        if recovery
+        else ""
     )
     return (
         f"liveshop chaos --workers {record.workers} --kills {record.kills} --seed {record.seed}"
