@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -15,12 +14,11 @@ from liveshop.chaos.chart import draw_chart
 from liveshop.chaos.plan import Amounts, Kind, draw_plan
 from liveshop.chaos.run import SESSION_TIMEOUT_S, Request, run_chaos
 from liveshop.chaos.screen import ChaosScreen
-from liveshop.embedded.kafka_server import find_kafka
 from liveshop.settings import load_settings
 from producers.generator import Show
 from producers.profile_files import load_profile
 from tests.fixtures.clickhouse import need_clickhouse
-from tests.fixtures.need import need
+from tests.fixtures.kafka import need_kafka
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
@@ -41,8 +39,7 @@ def _signals_as_before() -> Iterator[None]:
 
 def test_kills_a_zombie_and_a_store_that_dies_leave_every_figure_true(tmp_path: Path) -> None:
     need_clickhouse()
-    need(shutil.which("java"), "needs Java: run deploy/test-servers.sh")
-    need(find_kafka(), "needs Apache Kafka: run deploy/kafka/fetch.sh")
+    need_kafka()
     show = Show(load_profile("chaos"), seed=1, scale=0.1)
     plan = draw_plan(1, _SECONDS, _AMOUNTS, SESSION_TIMEOUT_S)
     settings = load_settings(data_dir=tmp_path, partitions=2)
