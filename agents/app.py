@@ -60,6 +60,8 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
         broker_heartbeat_interval=min(3.0, config.session_timeout_s / 3),
         broker_max_poll_records=config.max_poll_records,
         broker_check_crcs=True,
+        # A topic that was deleted is missed, and one that was created anew is found, this soon.
+        consumer_metadata_max_age_ms=10_000,
         consumer_max_fetch_size=config.max_fetch_bytes,
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
