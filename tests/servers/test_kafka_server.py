@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -122,19 +122,24 @@ def test_a_server_does_not_outlive_the_process_that_started_it(tmp_path: Path) -
     )
     assert parent.stdout is not None
     pid = int(parent.stdout.readline())
-    assert "kafka.Kafka" in command_of(pid)
+    until(lambda: "java" in command_of(pid))  # the guard has become the broker
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 10
-    while "kafka.Kafka" in command_of(pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: not command_of(pid))
     parent.stdout.close()
 
 
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def command_of(pid: int) -> str:
+    """The program that a process runs; empty once it has ended."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
     except (FileNotFoundError, ProcessLookupError):
         return ""
 
