@@ -32,10 +32,15 @@ def test_the_make_targets_exist() -> None:
         assert done.returncode == 0, command
 
 
+def test_the_benchmark_is_the_one_that_its_own_tests_run() -> None:
+    *_, benchmark = _blocks()
+    assert benchmark == "python -m benchmarks end-to-end --runs 1\n"
+
+
 def test_the_commands_run_one_after_the_other(
     tmp_path: Path, clickhouse_server: ClickHouseServer
 ) -> None:
-    _, settings, commands = _blocks()
+    _, settings, commands, _ = _blocks()
     broker = EmbeddedBroker(tmp_path / "broker")
     try:
         here = {
