@@ -38,6 +38,14 @@ logger = logging.getLogger(__name__)
 Publish = Callable[[Sequence[Taken]], Awaitable[None]]
 
 
+class CutShortError(Exception):
+    """A flush was cancelled; what it had taken must be folded again, by the next worker."""
+
+
+class OvertakenError(Exception):
+    """The partition was another worker's while this one was frozen; only a restart can help."""
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
     """How much may be under way.
@@ -101,7 +109,7 @@ class Pipeline:
     # --- positions ---------------------------------------------------------------------------
 
     async def positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
-        """Load what is not in memory yet, forget what is not ours any more.
+        """Load what is not in memory yet, forget what is not ours, or was another's meanwhile.
 
         Raises:
             UsageError: a topic is shorter than its checkpoint (it was created anew), or a
@@ -115,8 +123,11 @@ class Pipeline:
 
     async def _positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
         assigned = {TP(tp.topic, tp.partition) for tp in partitions}
-        for tp in self.folds.keys() - assigned:
-            self._forget(tp)
+        stored = await self._sink.positions() if self.folds else {}
+        for tp in list(self.folds):
+            # Further than we wrote: it was another worker's for a while, and we never heard of it.
+            if tp not in assigned or stored.get(tp, 0) > self.flushed[tp]:
+                self._forget(tp)
         for tp in sorted(assigned - self.folds.keys()):
             self.folds[tp] = await self._load(tp)
         if assigned:
@@ -148,20 +159,28 @@ class Pipeline:
     async def _check_bounds(self, tp: TP, first: int, end: int, log: LogBounds) -> None:
         fold = self.folds[tp]
         if fold.next_offset > end and not await log.reaches(tp, fold.next_offset):
-            raise UsageError(
-                f"{tp.topic}/{tp.partition} ends at offset {end}, but the store has it folded up "
-                f"to {fold.next_offset}: the topic was created anew.",
-                "Use a new database (or data directory) for the new topic, or bring back the old "
-                "one; records would be skipped otherwise.",
+            raise _created_anew(tp, f"ends at offset {end}", fold.next_offset)
+        await self._skip_deleted(tp, fold, first)
+
+    async def _skip_deleted(self, tp: TP, fold: PartitionFold, first: int) -> None:
+        """Count the records below ``first`` that were not folded: the log no longer has them.
+
+        Raises:
+            OvertakenError: another worker has folded them.
+        """
+        if fold.next_offset >= first:
+            return
+        if (await self._sink.positions()).get(tp, 0) > fold.next_offset:
+            raise OvertakenError(
+                f"{tp.topic}/{tp.partition}: another worker went on beyond {fold.next_offset}"
             )
-        if fold.next_offset < first:
-            logger.error(
-                "%s/%s: retention deleted %s records before they were read",
-                tp.topic,
-                tp.partition,
-                first - fold.next_offset,
-            )
-            fold.skip_gap(first)
+        logger.error(
+            "%s/%s: retention deleted %s records before they were read",
+            tp.topic,
+            tp.partition,
+            first - fold.next_offset,
+        )
+        fold.skip_gap(first)
 
     def _forget(self, tp: TP) -> None:
         del self.folds[tp]
@@ -186,6 +205,8 @@ class Pipeline:
     async def _fold(self, batch: Batch) -> None:
         await self._room.wait()
         tp = TP(batch.topic, batch.partition)
+        if batch.offsets[0] != batch.start:
+            await self._look_into_hole(tp, batch)
         fold = self.folds.get(tp)
         if fold is None:
             return  # Revoked while the batch was under way; its new owner folds it.
@@ -205,6 +226,22 @@ class Pipeline:
         if self._consumer is not None:
             self._consumer.folded(batch)
 
+    async def _look_into_hole(self, tp: TP, batch: Batch) -> None:
+        """A batch does not begin where the one before it ended: find out why.
+
+        aiokafka begins anew at the first record, without a word, when the log no longer has the
+        position: retention overtook us, or it is another log. Compaction leaves holes as well.
+        """
+        if batch.offsets[0] < batch.start:
+            raise _created_anew(tp, f"began anew at offset {batch.offsets[0]}", batch.start)
+        if self._consumer is None:
+            return
+        first = (await self._consumer.earliest_offsets(tp))[tp]
+        fold = self.folds.get(tp)
+        # A batch that is missing is another matter: the fold refuses what comes after it.
+        if fold is not None and batch.start <= fold.next_offset:
+            await self._skip_deleted(tp, fold, min(first, batch.offsets[0]))
+
     # --- flushing ----------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -216,23 +253,34 @@ class Pipeline:
             await asyncio.sleep(max(0.0, began + interval - time.monotonic()))
 
     async def flush(self) -> None:
-        """Run the checkpoint protocol once over all partitions."""
+        """Run the checkpoint protocol once over all partitions.
+
+        A flush that does not end well is the last one: what it took is no longer in the folds, and
+        the next one would write checkpoints beyond rows that are not durable.
+        """
         async with self._flushing:
             if self._failed.done():
                 await self._failed
-            began = time.perf_counter()
-            self._unflushed = 0
-            self._room.set()
-            taken = [fold.take() for fold in self.folds.values() if fold.is_dirty]  # 1
-            if taken:
-                await self._sink.write_rows(taken)  # 2
-                if self.publish is not None:
-                    await self.publish(taken)  # 3
-                await self._sink.write_checkpoints(taken)  # 4
-                self._acknowledge(taken)  # 5
-                self._measure(taken, time.perf_counter() - began)
+            try:
+                await self._flush()
+            except BaseException as error:
+                self.fail(error if isinstance(error, Exception) else CutShortError())
+                raise
             self.last_flush = time.monotonic()
             self._metrics.last_flush.set_to_current_time()
+
+    async def _flush(self) -> None:
+        began = time.perf_counter()
+        self._unflushed = 0
+        self._room.set()
+        taken = [fold.take() for fold in self.folds.values() if fold.is_dirty]  # 1
+        if taken:
+            await self._sink.write_rows(taken)  # 2
+            if self.publish is not None:
+                await self.publish(taken)  # 3
+            await self._sink.write_checkpoints(taken)  # 4
+            self._acknowledge(taken)  # 5
+            self._measure(taken, time.perf_counter() - began)
 
     def _acknowledge(self, taken: Sequence[Taken]) -> None:
         for one in taken:
@@ -275,3 +323,12 @@ class Pipeline:
                 metrics.gmv_minor.labels(currency).inc(amount)
             elif row[0] == "refund":
                 metrics.refund_minor.labels(currency).inc(amount)
+
+
+def _created_anew(tp: TP, what: str, folded: int) -> UsageError:
+    return UsageError(
+        f"{tp.topic}/{tp.partition} {what}, but the store has it folded up to {folded}: "
+        "the topic was created anew.",
+        "Use a new database (or data directory) for the new topic, or bring back the old one; "
+        "records would be skipped otherwise.",
+    )

@@ -45,6 +45,8 @@ NEWEST_CHECKPOINT: Final = (
     "SELECT * FROM checkpoint FINAL WHERE kafka_topic = %(topic)s"
     " AND kafka_partition = %(partition)s ORDER BY next_offset DESC LIMIT 1"
 )
+#: Where every partition stands.
+POSITIONS: Final = "SELECT kafka_topic, kafka_partition, next_offset FROM checkpoint FINAL"
 #: The ledger's entries of a partition between two offsets.
 LEDGER_BETWEEN: Final = (
     "SELECT kind, id, fingerprint, kafka_offset FROM ledger FINAL"
@@ -168,6 +170,14 @@ class Sink:
         await self._insert("checkpoint", rows)
 
     # --- reading back ------------------------------------------------------------------------
+
+    async def positions(self) -> dict[tuple[str, int], int]:
+        """``(topic, partition) → next offset`` of the newest checkpoints."""
+        rows = await self._call(lambda: self._store.query(POSITIONS))
+        return {
+            (str(row["kafka_topic"]), int(row["kafka_partition"])): int(row["next_offset"])
+            for row in rows
+        }
 
     async def restore(self, topic: str, partition: int) -> Restored | None:
         """The newest checkpoint of a partition and its dedup memory; ``None`` for a new one."""
