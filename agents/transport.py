@@ -53,6 +53,10 @@ class Positions(Protocol):
     #: Records of one partition that may be under way.
     max_buffered: int
 
+    @property
+    def flushed(self) -> Mapping[TP, int]:
+        """Up to where each partition is durable; its position may be further on."""
+
     async def positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
         """The position of each assigned partition; forgets those that are not among them."""
 
@@ -182,9 +186,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         The worker that wrote it may have died before its commit.
         """
         await super().perform_seek()
-        self._acknowledged = {
-            tp: position for tp in self._in_kafka if (position := self._read_offset[tp])
-        }
+        flushed = self._positions.flushed
+        self._acknowledged = {tp: until for tp in self._in_kafka if (until := flushed.get(tp))}
         self._committed_offset.update(self._in_kafka)
 
     async def reaches(self, tp: TP, position: int) -> bool:
