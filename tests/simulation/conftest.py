@@ -9,7 +9,8 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="package")
 def tiny_filter() -> Iterator[None]:
-    """Let the filter of old orders mistake new ones for old all the time."""
+    """Let the filter take every order for an old one as soon as one is forgotten."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.filter._BITS", 8)
+        patch.setattr("streams.filter._PROBES", 8)
         yield

@@ -170,9 +170,11 @@ class World:
         await self.die(who, how // 3)
 
     async def cut_short(self, who: int, how: int) -> None:
-        """A flush is cancelled some calls after its beginning."""
+        """A flush is cancelled some calls after its beginning; what else is under way goes on."""
         await self._flush_half(who, calls=how // 2)
         self._workers[who].cut_short()
+        await self._check()
+        await self.work(who, how)
 
     async def die_acknowledging(self, who: int, how: int) -> None:
         """A process is killed between two acknowledgements of its next flush."""
