@@ -101,6 +101,11 @@ class Metrics:
             ["topic", "partition"],
             registry=registry,
         )
+        self.unflushed = Gauge(
+            "liveshop_unflushed_records",
+            "Records folded that are not stored yet; bounded, the worker waits for the store.",
+            registry=registry,
+        )
         self.watermark = Gauge(
             "liveshop_watermark_timestamp_seconds",
             "Event-time watermark (epoch seconds).",

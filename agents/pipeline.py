@@ -87,6 +87,7 @@ class Pipeline:
         self._room.set()
         self._counted: dict[TP, Counts] = {}
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        metrics.unflushed.set_function(self._count_unflushed)
 
     def attach(self, consumer: Consumer) -> None:
         """Connect the consumer, to tell it what is folded and what is durable."""
@@ -96,6 +97,9 @@ class Pipeline:
     def waits_for_store(self) -> bool:
         """Whether folding has to wait because the store is behind."""
         return not self._sink.is_up
+
+    def _count_unflushed(self) -> int:
+        return sum(fold.next_offset - self.flushed[tp] for tp, fold in self.folds.items())
 
     def fail(self, error: BaseException) -> None:
         """Stop folding and flushing for good: something happened that must not be worked around."""
