@@ -29,7 +29,7 @@ from agents.transport import Consumer, LogBounds
 from schemas.errors import UsageError
 from streams.batch import Batch
 from streams.catalog import FOLDS
-from streams.fold import Counts, IncompatibleStateError, PartitionFold, Taken
+from streams.fold import Counts, IncompatibleStateError, PartitionFold, Restored, Taken
 from streams.windows import WindowPolicy
 
 logger = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class Pipeline:
         self._metrics = metrics
         self._consumer: Consumer | None = None
         self._flushing = asyncio.Lock()
+        self._positioning = asyncio.Lock()
         self._unflushed = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -120,7 +121,9 @@ class Pipeline:
                 checkpoint was written with other settings.
         """
         try:
-            return await self._positions(partitions, log)
+            # Faust may ask again before it has its answer: one set of folds is enough.
+            async with self._positioning:
+                return await self._positions(partitions, log)
         except Exception as error:
             self.fail(error)
             raise
@@ -132,8 +135,7 @@ class Pipeline:
             # Further than we wrote: it was another worker's for a while, and we never heard of it.
             if tp not in assigned or stored.get(tp, 0) > self.flushed[tp]:
                 self._forget(tp)
-        for tp in sorted(assigned - self.folds.keys()):
-            self.folds[tp] = await self._load(tp)
+        await self._load(sorted(assigned - self.folds.keys()))
         if assigned:
             first = await log.earliest_offsets(*assigned)
             end = await log.highwaters(*assigned)
@@ -142,23 +144,36 @@ class Pipeline:
             self._metrics.rebalances.inc()
         return {tp: self.folds[tp].next_offset for tp in assigned}
 
-    async def _load(self, tp: TP) -> PartitionFold:
-        fold = FOLDS[tp.topic](tp.partition, self.policy)
-        restored = await self._sink.restore(tp.topic, tp.partition)
-        if restored is not None:
-            try:
-                fold.restore(restored)
-            except IncompatibleStateError as error:
-                raise UsageError(
-                    f"{tp.topic}/{tp.partition}: {error}.",
-                    "Start the worker with the settings the database was written with, "
-                    "or use a new database.",
-                ) from error
-            logger.info("%s/%s goes on at offset %s", tp.topic, tp.partition, fold.next_offset)
-        self.flushed[tp] = fold.next_offset
-        # Counters tell what this process did; what the checkpoint brought along is not it.
-        self._counted[tp] = replace(fold.counts)
-        return fold
+    async def _load(self, missing: Sequence[TP]) -> None:
+        """Bring partitions into memory: those that have a checkpoint go on from it."""
+        began = time.monotonic()
+        folds = {
+            (tp.topic, tp.partition): FOLDS[tp.topic](tp.partition, self.policy) for tp in missing
+        }
+        async for place, restored in self._sink.restore(folds.keys()):
+            self._restore(folds[place], restored)
+        for tp, fold in zip(missing, folds.values(), strict=True):
+            self.folds[tp] = fold
+            self.flushed[tp] = fold.next_offset
+            # Counters tell what this process did; what the checkpoint brought along is not it.
+            self._counted[tp] = replace(fold.counts)
+        if missing:
+            logger.info(
+                "%d partitions restored in %.1f s: %s",
+                len(missing),
+                time.monotonic() - began,
+                ", ".join(f"{tp.topic}/{tp.partition} at {self.flushed[tp]}" for tp in missing),
+            )
+
+    def _restore(self, fold: PartitionFold, restored: Restored) -> None:
+        try:
+            fold.restore(restored)
+        except IncompatibleStateError as error:
+            raise UsageError(
+                f"{fold.topic.name}/{fold.partition}: {error}.",
+                "Start the worker with the settings the database was written with, "
+                "or use a new database.",
+            ) from error
 
     async def _check_bounds(self, tp: TP, first: int, end: int, log: LogBounds) -> None:
         fold = self.folds[tp]

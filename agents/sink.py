@@ -10,21 +10,17 @@ import asyncio
 import base64
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-import numpy as np
-import orjson
-
 from agents.metrics import Metrics
+from agents.restore import Checkpoints, Place, groups, pack, read_checkpoints, read_memory
 from agents.stores.config import RetryPolicy
 from agents.stores.retry import retrying
 from schemas.rows import COLUMNS
 from schemas.store import Store, StoreUnavailable
-from streams.dedup import Entry, RecentIds
-from streams.fold import Counts, Restored, Row, Taken
-from streams.sales import SalesFold
+from streams.fold import Restored, Row, Taken
 from streams.windows import WindowPolicy
 
 _T = TypeVar("_T")
@@ -33,43 +29,20 @@ _T = TypeVar("_T")
 #: under way rarely sees one without the other.
 _BOOKS_LAST: Callable[[str], int] = ("sales_window", "ledger").__contains__
 
-#: Ids asked for in one ledger look-up, and entries read back at once.
+#: Ids asked for in one ledger look-up.
 _ASK_AT_ONCE = 1_000
-_LEDGER_AT_ONCE = 100_000
 
 #: Figures stand still for as long as a store that is back is not asked again.
 _PATIENCE: Final = RetryPolicy(max_wait_seconds=2.0)
 
-#: The newest checkpoint of a partition.
-NEWEST_CHECKPOINT: Final = (
-    "SELECT * FROM checkpoint FINAL WHERE kafka_topic = %(topic)s"
-    " AND kafka_partition = %(partition)s ORDER BY next_offset DESC LIMIT 1"
-)
 #: Where every partition stands.
 POSITIONS: Final = "SELECT kafka_topic, kafka_partition, next_offset FROM checkpoint FINAL"
-#: The ledger's entries of a partition between two offsets.
-LEDGER_BETWEEN: Final = (
-    "SELECT kind, id, fingerprint, kafka_offset FROM ledger FINAL"
-    " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
-    " AND kafka_offset >= %(since)s AND kafka_offset < %(until)s"
-    " ORDER BY kafka_offset LIMIT %(limit)s"
-)
-#: The links of the chain of checkpoints at and below a position, newest first.
-IDS_BACK_FROM: Final = (
-    "SELECT next_offset, previous_offset, ids FROM checkpoint_ids FINAL"
-    " WHERE kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
-    " AND next_offset <= %(position)s ORDER BY next_offset DESC LIMIT 256"
-)
 #: What the ledger holds of some ids, accepted by a partition below an offset.
 LEDGER_OF_IDS: Final = (
     "SELECT kind, id, fingerprint FROM ledger FINAL WHERE id IN %(ids)s"
     " AND kafka_topic = %(topic)s AND kafka_partition = %(partition)s"
     " AND kafka_offset < %(below)s"
 )
-
-
-class BrokenChainError(Exception):
-    """The store has lost a part of the dedup memory; going on would count duplicates."""
 
 
 class Sink:
@@ -161,7 +134,7 @@ class Sink:
         Must come after :meth:`write_rows` and before the acknowledgement.
         """
         ids = [
-            (c.topic, c.partition, c.next_offset, c.previous_offset, _pack(c.fresh_ids))
+            (c.topic, c.partition, c.next_offset, c.previous_offset, pack(c.fresh_ids))
             for c in (one.checkpoint for one in taken)
         ]
         await self._insert("checkpoint_ids", ids)
@@ -179,76 +152,20 @@ class Sink:
             for row in rows
         }
 
-    async def restore(self, topic: str, partition: int) -> Restored | None:
-        """The newest checkpoint of a partition and its dedup memory; ``None`` for a new one."""
-        return await self._call(lambda: self._restore(topic, partition))
+    async def restore(self, places: Collection[Place]) -> AsyncIterator[tuple[Place, Restored]]:
+        """The newest checkpoints of partitions with their dedup memory; none for a new partition.
 
-    def _restore(self, topic: str, partition: int) -> Restored | None:
-        where: dict[str, Any] = {"topic": topic, "partition": partition}
-        found = self._store.query(NEWEST_CHECKPOINT, where)
-        if not found:
-            return None
-        row = found[0]
-        state = orjson.loads(base64.b64decode(row["state"]))
-        next_offset = int(row["next_offset"])
-        entries: list[Entry] = []
-        forgotten: list[tuple[str, str]] = []
-        tail: list[int] = []
-        if topic == SalesFold.topic.name:
-            since = state["dedup"]["previous_from"]
-            forgotten = [(e.kind, e.id) for e in self._ledger(where, 0, since)]
-            entries = list(self._ledger(where, since, next_offset))
-        else:
-            admitted = state["dedup"]["admitted"]
-            tail = self._id_tail(where, next_offset, admitted)
-        return Restored(
-            next_offset=next_offset,
-            counts=Counts(**{name: int(row[name]) for name in Counts.__dataclass_fields__}),
-            state=state,
-            id_tail=tail,
-            entries=entries,
-            forgotten=forgotten,
-        )
-
-    def _ledger(self, where: Mapping[str, Any], since: int, until: int) -> Iterator[Entry]:
-        # Entries at or above the checkpoint were written, but their records will be replayed:
-        # restoring them would make the replay a duplicate, and money would disappear.
-        while since < until:
-            bounds = {"since": since, "until": until, "limit": _LEDGER_AT_ONCE}
-            rows = self._store.query(LEDGER_BETWEEN, {**where, **bounds})
-            for row in rows:
-                offset = int(row["kafka_offset"])
-                yield Entry(str(row["kind"]), str(row["id"]), int(row["fingerprint"]), offset)
-            if len(rows) < _LEDGER_AT_ONCE:
-                return
-            since = int(rows[-1]["kafka_offset"]) + 1
-
-    def _id_tail(self, where: Mapping[str, Any], next_offset: int, admitted: int) -> list[int]:
-        """Walk the chain of checkpoints back until enough ids are found.
-
-        Rows that are not on the chain were written by a worker that died before its checkpoint,
-        or by one that had lost the partition; they say nothing new.
+        Raises:
+            agents.restore.BrokenChainError: the store has lost a part of that memory.
         """
-        wanted = RecentIds.tail_length(self._policy.dedup_ids, admitted)
-        chunks: list[list[int]] = []
-        found = 0
-        position = next_offset
-        while found < wanted:
-            rows = self._store.query(IDS_BACK_FROM, {**where, "position": position})
-            links = {int(row["next_offset"]): row for row in rows}
-            if position not in links:
-                raise BrokenChainError(
-                    f"{where['topic']}/{where['partition']}: the ids that lead to offset "
-                    f"{position} are missing, {wanted - found} of {wanted} cannot be restored"
-                )
-            while found < wanted and position in links:
-                row = links[position]
-                ids = _unpack(str(row["ids"]))
-                chunks.append(ids)
-                found += len(ids)
-                position = int(row["previous_offset"])
-        tail = [key for chunk in reversed(chunks) for key in chunk]
-        return tail[len(tail) - wanted :] if len(tail) > wanted else tail
+        checkpoints = await self._call(lambda: read_checkpoints(self._store, places))
+        for group in groups(checkpoints, self._policy.dedup_ids):
+            found = await self._call(lambda group=group: self._restore(group))  # type: ignore[misc]
+            for place, restored in found.items():
+                yield place, restored
+
+    def _restore(self, checkpoints: Checkpoints) -> dict[Place, Restored]:
+        return read_memory(self._store, checkpoints, self._policy.dedup_ids)
 
     async def known(
         self, topic: str, partition: int, below: int, asked: Sequence[tuple[str, str]]
@@ -311,12 +228,3 @@ def _checkpoint_row(taken: Taken) -> Row:
         counts.gap,
         base64.b64encode(checkpoint.state).decode(),
     )
-
-
-def _pack(ids: Sequence[int]) -> str:
-    return base64.b64encode(np.asarray(ids, dtype="<u8").tobytes()).decode()
-
-
-def _unpack(text: str) -> list[int]:
-    packed: list[int] = np.frombuffer(base64.b64decode(text), dtype="<u8").tolist()
-    return packed

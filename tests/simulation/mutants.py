@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 from faust.types import TP
 
 from agents.pipeline import Pipeline
+from agents.restore import Checkpoints, Place, read_ledger
 from agents.sink import Sink
 from agents.transport import LogBounds
 from schemas.rows import COLUMNS
@@ -243,9 +244,9 @@ class ForgetsToTryAgain(Sink):
 
 def _restores(change: Callable[[Restored], Restored]) -> Mutant:
     class RestoresWrong(Sink):
-        def _restore(self, topic: str, partition: int) -> Restored | None:
-            restored = super()._restore(topic, partition)
-            return None if restored is None else change(restored)
+        def _restore(self, checkpoints: Checkpoints) -> dict[Place, Restored]:
+            found = super()._restore(checkpoints)
+            return {place: change(restored) for place, restored in found.items()}
 
     return Mutant(Protocol(sink=RestoresWrong))
 
@@ -253,13 +254,16 @@ def _restores(change: Callable[[Restored], Restored]) -> Mutant:
 class RestoresTheFuture(Sink):
     """Ledger entries beyond the checkpoint are restored: their replay counts as duplicates."""
 
-    def _restore(self, topic: str, partition: int) -> Restored | None:
-        restored = super()._restore(topic, partition)
-        if restored is None or topic != SalesFold.topic.name:
-            return restored
-        where = {"topic": topic, "partition": partition}
-        since = restored.state["dedup"]["previous_from"]
-        return replace(restored, entries=list(self._ledger(where, since, _BEYOND)))
+    def _restore(self, checkpoints: Checkpoints) -> dict[Place, Restored]:
+        found = super()._restore(checkpoints)
+        for place, restored in found.items():
+            if place[0] == SalesFold.topic.name:
+                ledger = read_ledger(self._store, {place[1]: _BEYOND})[place[1]]
+                since = restored.state["dedup"]["previous_from"]
+                found[place] = replace(
+                    restored, entries=[entry for entry in ledger if entry.offset >= since]
+                )
+        return found
 
 
 def _without(restored: Restored, name: str, value: Any) -> Restored:

@@ -13,13 +13,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-from agents.sink import (
-    IDS_BACK_FROM,
-    LEDGER_BETWEEN,
-    LEDGER_OF_IDS,
-    NEWEST_CHECKPOINT,
-    POSITIONS,
-)
+from agents.restore import LEDGER_SINCE, LINKS, NEWEST_CHECKPOINTS
+from agents.sink import LEDGER_OF_IDS, POSITIONS
 from schemas.migrate import list_migrations
 from schemas.rows import ACTIVITY_VALUES, COLUMNS, PRODUCT_VALUES, SALES_VALUES
 from schemas.store import Params, StoreRejected, StoreUnavailable
@@ -95,10 +90,10 @@ class SimStore:
         self.violations: list[str] = []
         self._versions: dict[tuple[str, Row, int], Row] = {}
         self._answers: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
-            NEWEST_CHECKPOINT: self._newest_checkpoint,
+            NEWEST_CHECKPOINTS: self._newest_checkpoints,
             POSITIONS: self._positions,
-            LEDGER_BETWEEN: self._ledger_between,
-            IDS_BACK_FROM: self._ids_back_from,
+            LEDGER_SINCE: self._ledger_since,
+            LINKS: self._links,
             LEDGER_OF_IDS: self._ledger_of_ids,
         }
 
@@ -142,7 +137,7 @@ class SimStore:
 
     def query(self, sql: str, params: Params) -> list[dict[str, Any]]:
         """Answer one of the sink's questions."""
-        return self._answers[sql](params)
+        return self._answers[LINKS if sql.startswith(LINKS) else sql](params)
 
     def holds(self, table: str, row: Row) -> bool:
         """Whether a reader sees a row, or a newer version of it."""
@@ -153,49 +148,54 @@ class SimStore:
 
     def position(self, topic: str, partition: int) -> int:
         """Where the durable checkpoint of a partition stands; 0 without one."""
-        found = self._newest_checkpoint({"topic": topic, "partition": partition})
+        found = self._newest_checkpoints({"places": [f"{topic}/{partition}"]})
         return int(found[0]["next_offset"]) if found else 0
 
-    def _of(self, table: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        rows = (dict(zip(COLUMNS[table], row, strict=True)) for row in self.rows[table].values())
-        return [
-            row
-            for row in rows
-            if row["kafka_topic"] == params["topic"]
-            and row["kafka_partition"] == params["partition"]
-        ]
+    def _of(self, table: str) -> list[dict[str, Any]]:
+        names = COLUMNS[table]
+        return [dict(zip(names, row, strict=True)) for row in self.rows[table].values()]
 
-    def _newest_checkpoint(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found = self._of("checkpoint", params)
-        return sorted(found, key=lambda row: -int(row["next_offset"]))[:1]
+    def _newest_checkpoints(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        newest: dict[str, dict[str, Any]] = {}
+        for row in sorted(self._of("checkpoint"), key=lambda row: int(row["next_offset"])):
+            newest[f"{row['kafka_topic']}/{row['kafka_partition']}"] = row
+        return [row for name, row in newest.items() if name in params["places"]]
 
     def _positions(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return self._of("checkpoint")
+
+    def _ledger_since(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        begin = (params["partition"], params["since"])
+        found = {
+            (row["kafka_partition"], row["kafka_offset"]): row
+            for row in self._of("ledger")
+            if row["kafka_topic"] == params["topic"]
+            and row["kafka_partition"] in params["partitions"]
+            and (row["kafka_partition"], row["kafka_offset"]) >= begin
+        }
+        return [found[place] for place in sorted(found)][: params["limit"]]
+
+    def _links(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        asked = [
+            tuple(params[f"{name}{number}"] for name in ("topic", "partition", "above", "upto"))
+            for number in range(len(params) // 4)
+        ]
         return [
-            dict(zip(COLUMNS["checkpoint"], row, strict=True))
-            for row in self.rows["checkpoint"].values()
-        ]
-
-    def _ledger_between(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found = [
             row
-            for row in self._of("ledger", params)
-            if params["since"] <= row["kafka_offset"] < params["until"]
+            for row in self._of("checkpoint_ids")
+            for topic, partition, above, upto in asked
+            if (row["kafka_topic"], row["kafka_partition"]) == (topic, partition)
+            and above < row["next_offset"] <= upto
         ]
-        return sorted(found, key=lambda row: int(row["kafka_offset"]))[: params["limit"]]
-
-    def _ids_back_from(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found = [
-            row
-            for row in self._of("checkpoint_ids", params)
-            if row["next_offset"] <= params["position"]
-        ]
-        return sorted(found, key=lambda row: -int(row["next_offset"]))[:256]
 
     def _ledger_of_ids(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [
             row
-            for row in self._of("ledger", params)
-            if row["id"] in params["ids"] and row["kafka_offset"] < params["below"]
+            for row in self._of("ledger")
+            if (row["kafka_topic"], row["kafka_partition"])
+            == (params["topic"], params["partition"])
+            and row["id"] in params["ids"]
+            and row["kafka_offset"] < params["below"]
         ]
 
 
