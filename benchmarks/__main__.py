@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchmarks import end_to_end, hot_path
+from benchmarks import end_to_end, hot_path, soak
 from benchmarks.load import LoadSpec, prepare
 from benchmarks.machine import describe
 from benchmarks.options import (
@@ -26,6 +26,7 @@ from benchmarks.options import (
 )
 from benchmarks.output import Output
 from benchmarks.result import Case, Result
+from benchmarks.soak_chart import draw_soak
 from liveshop.console import complain
 from liveshop.signals import Interrupted
 from schemas.errors import LiveshopError
@@ -100,6 +101,69 @@ def end_to_end_command(
     session.end({kind: end_to_end.measure(load, partitions, runs, store)}, store=kind)
 
 
+@app.command("soak")
+def soak_command(
+    minutes: Annotated[
+        float, typer.Option(min=0.1, max=240, metavar="M", help="for how long the load lasts")
+    ] = 3.0,
+    rate_share: Annotated[
+        float, typer.Option(min=0.01, max=1.0, metavar="X", help="of the maximum rate")
+    ] = 0.5,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=20, metavar="N", help="records/s; the maximum is not measured then"),
+    ] = None,
+    outage_seconds: Annotated[
+        float, typer.Option(min=0, metavar="S", help="how long ClickHouse is away; 0 for not")
+    ] = 0.0,
+    outage_at: Annotated[float, typer.Option(min=0, metavar="S", help="when it goes away")] = 60.0,
+    outage: Annotated[
+        soak.OutageKind, typer.Option(help="SIGKILL and a new start, or SIGSTOP and SIGCONT")
+    ] = "kill",
+    broker: Annotated[
+        soak.BrokerKind,
+        typer.Option(help="the embedded one keeps 210 bytes a record in memory"),
+    ] = "embedded",
+    records: Annotated[
+        int, typer.Option(min=1_000, metavar="N", help="records to measure the maximum with")
+    ] = 600_000,
+    profile: ProfileName = "xinba-12h",
+    seed: Seed = 1,
+    scale: Scale = 100.0,
+    partitions: Partitions = 4,
+    as_json: AsJson = False,
+    out: OutFile = None,
+    compare: CompareFile = None,
+    tolerance: Tolerance = 0.25,
+) -> None:
+    """One worker and a ClickHouse server under a steady load: memory, lag, an outage, the proof."""
+    output = Output.prepare("soak", out, compare, tolerance, as_json=as_json)
+    request = soak.Request(
+        spec=LoadSpec(profile, seed, scale, records),
+        partitions=partitions,
+        seconds=60 * minutes,
+        share=rate_share,
+        rate=rate,
+        outage=soak.Outage(outage_at, outage_seconds, outage) if outage_seconds else None,
+        broker=broker,
+    )
+    session = _Session(request.spec, 1, partitions, output)
+    run = soak.soak(request)
+    output.path.with_suffix(".svg").write_text(draw_soak(run))
+    settings = (
+        {}
+        if request.outage is None
+        else {f"outage_{k}": v for k, v in asdict(request.outage).items()}
+    )
+    session.end(
+        {"clickhouse": run.case()},
+        seconds=request.seconds,
+        share=rate_share,
+        broker=broker,
+        **settings,
+    )
+
+
 class _Session:
     """What is noted before a measurement, for the result after it."""
 
@@ -110,7 +174,7 @@ class _Session:
         self._began_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._settings = {**asdict(spec), "runs": runs, "partitions": partitions}
 
-    def end(self, cases: dict[str, Case], **settings: str | int) -> NoReturn:
+    def end(self, cases: dict[str, Case], **settings: str | float) -> NoReturn:
         """Deliver the result, and exit."""
         result = Result(
             benchmark=self._output.benchmark,

@@ -23,26 +23,23 @@ import os
 import signal
 import tempfile
 import time
-import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from agents.app import AppConfig
 from agents.stores.config import ADDRESS_HINT, clickhouse_settings
 from benchmarks.bare_drain import Ends, bare_drain
-from benchmarks.load import Load, WrongTotals
+from benchmarks.load import Load, checks_of
 from benchmarks.result import Case, Spread
+from benchmarks.worker_watch import memory_mb, read_metrics
 from liveshop.console import meter
 from liveshop.drain import Lag, drain
 from liveshop.embedded.process import free_port
 from liveshop.embedded.stack import Stack
 from liveshop.embedded.workers import WorkerProcess
-from liveshop.reconcile import Reconciliation, reconcile
+from liveshop.reconcile import reconcile
 from liveshop.signals import run_interruptibly
 from liveshop.stores import reading
 from producers.publisher import Publisher
@@ -71,7 +68,7 @@ class Run:
         flushes: how many.
         rows: inserted by them.
         peak_rss_mb: the worker's largest resident memory so far, 10^6 bytes.
-        compared: figures that were compared with the truth.
+        checks: what reconciled.
     """
 
     drain_s: float
@@ -83,7 +80,7 @@ class Run:
     flushes: float
     rows: float
     peak_rss_mb: float
-    compared: int
+    checks: dict[str, int]
 
 
 def measure(load: Load, partitions: int, runs: int, store: str | None) -> Case:
@@ -145,19 +142,12 @@ def _case(load: Load, runs: list[Run]) -> Case:
         "rows": [run.rows for run in runs],
         "peak_rss_mb": [run.peak_rss_mb for run in runs],
     }
-    sent = load.truth.sent
     return Case(
         events=events,
         bytes=size,
         figures={name: Spread.of(values) for name, values in figures.items()},
         ratios={"of_bare_drain": Spread.of([run.drain_s / run.worker_s for run in runs])},
-        checks={
-            "consumed": sent.records,
-            "folded": sent.events,
-            "dead_lettered": sent.unreadable,
-            "orders": sum(money.orders for money in load.truth.total.values()),
-            "figures_compared": runs[-1].compared,
-        },
+        checks=runs[-1].checks,
     )
 
 
@@ -166,8 +156,8 @@ def _run(directory: Path, load: Load, partitions: int, store: str | None, title:
         run = run_interruptibly(_drive(stack, load, title))
         stack.stop_workers()
         with reading(stack.store) as opened:
-            compared = _compare(reconcile(opened, load.truth), load)
-    return Run(**run, compared=compared)
+            checks = checks_of(reconcile(opened, load.truth), load.truth)
+    return Run(**run, checks=checks)
 
 
 async def _drive(stack: Stack, load: Load, title: str) -> dict[str, float]:
@@ -183,7 +173,7 @@ async def _drive(stack: Stack, load: Load, title: str) -> dict[str, float]:
         worker.child.send(signal.SIGCONT)
     worker_s = await _until_committed(stack.brokers, worker, ends, len(load.records), title)
     cpu_s = _cpu_s(worker.child.pid) - cpu_s
-    metrics = await asyncio.get_running_loop().run_in_executor(None, _metrics, worker.port)
+    metrics = await asyncio.get_running_loop().run_in_executor(None, read_metrics, worker.port)
     return {
         "drain_s": drained.seconds,
         "drain_cpu_s": drained.cpu_s,
@@ -193,7 +183,7 @@ async def _drive(stack: Stack, load: Load, title: str) -> dict[str, float]:
         "flush_s": metrics["liveshop_flush_seconds_sum"],
         "flushes": metrics["liveshop_flush_seconds_count"],
         "rows": metrics["liveshop_flushed_rows_total"],
-        "peak_rss_mb": _peak_rss_mb(worker.child.pid),
+        "peak_rss_mb": memory_mb(worker.child.pid, "VmHWM"),
     }
 
 
@@ -223,26 +213,6 @@ async def _until_committed(
     return time.perf_counter() - began
 
 
-def _compare(result: Reconciliation, load: Load) -> int:
-    accounts, sent = result.accounts, load.truth.sent
-    if not result.is_exact or accounts["consumed"] != sent.records:
-        first = result.differences[0] if result.differences else accounts
-        raise WrongTotals(f"{result.line()}; the first difference is {first}")
-    return result.compared
-
-
-def _metrics(port: int) -> Mapping[str, float]:
-    """Name → sum over all labels."""
-    url = f"http://127.0.0.1:{port}/metrics"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        text = answer.read().decode()
-    sums: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
-    return sums
-
-
 def _cpu_s(pid: int) -> float:
     """CPU seconds of a process so far, user and system; 0 where there is no ``/proc``."""
     try:
@@ -250,13 +220,3 @@ def _cpu_s(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak_rss_mb(pid: int) -> float:
-    """The kernel's high-water mark of a process; 0 where there is no ``/proc``."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    sizes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(sizes[0]) * 1_024 / 1e6 if sizes else 0.0

@@ -40,7 +40,7 @@ class Spread(msgspec.Struct, kw_only=True):
         )
 
 
-class Case(msgspec.Struct, kw_only=True):
+class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One load under one question.
 
     Attributes:
@@ -49,6 +49,7 @@ class Case(msgspec.Struct, kw_only=True):
         figures: name → spread; the unit is the end of the name. They describe this machine only.
         ratios: name → spread; both sides measured in the same run. Higher is better.
         checks: what reconciled, so that the reader sees that something was compared.
+        series: name → values over time, where the benchmark looks once a second.
     """
 
     events: int
@@ -56,6 +57,7 @@ class Case(msgspec.Struct, kw_only=True):
     figures: dict[str, Spread]
     ratios: dict[str, Spread]
     checks: dict[str, int]
+    series: dict[str, list[float]] = {}
 
 
 class Result(msgspec.Struct, kw_only=True):

@@ -117,6 +117,16 @@ class ClickHouseServer:
         """End the server as a power cut would: SIGKILL, nothing flushed."""
         self._end(Signals.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let the server stand still: SIGSTOP. It still accepts connections, and never answers."""
+        if self._child is not None:
+            self._child.send(Signals.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen server go on."""
+        if self._child is not None:
+            self._child.send(Signals.SIGCONT)
+
     def restart(self) -> None:
         """Stop and start on the same ports and data."""
         self.stop()
