@@ -11,6 +11,7 @@ from faust.types import TP
 from agents.deadletters import MAX_REQUEST_BYTES, DeadLetterMail
 from agents.leaderboard import LeaderboardAgent, totals_message
 from agents.pipeline import Pipeline
+from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import DEAD_LETTERS, EVENT_TOPICS, KOL_TOTALS, Topic
 from streams.batch import Batch
 from streams.fold import Taken
@@ -23,6 +24,7 @@ class AppConfig:
     Attributes:
         group: consumer group; workers with the same group share the partitions.
         brokers: ``host:port`` of one or more brokers, separated by commas.
+        security: how to connect to them; for the producer as well.
         partitions: partitions of the event topics, for those that are created.
         session_timeout_s: after this long without a heartbeat a worker has lost its partitions.
         rebalance_timeout_s: how long the group waits for its members.
@@ -33,6 +35,7 @@ class AppConfig:
 
     group: str = "liveshop"
     brokers: str = "127.0.0.1:9092"
+    security: KafkaSecurity = PLAINTEXT
     partitions: int = 4
     session_timeout_s: float = 10.0
     rebalance_timeout_s: float = 6.0
@@ -46,6 +49,7 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
     app = faust.App(
         config.group,
         broker=[f"liveshop://{address}" for address in config.brokers.split(",")],
+        broker_credentials=_credentials(config.security),
         store="memory://",
         datadir=config.datadir,
         web_enabled=False,
@@ -82,6 +86,17 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
     app.on_partitions_revoked.connect(on_revoked, weak=False)
     pipeline.publish = _publisher(app)
     return app
+
+
+def _credentials(security: KafkaSecurity) -> faust.auth.Credentials | None:
+    if security.logs_in:
+        return faust.SASLCredentials(
+            mechanism=security.mechanism,
+            username=security.user,
+            password=security.password,
+            ssl_context=security.tls,
+        )
+    return None if security.tls is None else faust.SSLCredentials(security.tls)
 
 
 def _fold_agent(app: faust.App, pipeline: Pipeline, topic: Topic) -> None:

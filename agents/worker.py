@@ -49,6 +49,7 @@ class WorkerConfig:
         policy: event time.
         host: address of the live page.
         port: its port; 0 takes a free one.
+        token: what its HTTP endpoints ask for; empty for nothing.
         stall_s: with records waiting and no progress for this long, the worker gives up.
     """
 
@@ -57,6 +58,7 @@ class WorkerConfig:
     policy: WindowPolicy = field(default_factory=WindowPolicy)
     host: str = "127.0.0.1"
     port: int = 8080
+    token: str = field(default="", repr=False)
     stall_s: float = 120.0
 
 
@@ -102,6 +104,7 @@ class Worker:
             figures,
             self.metrics.registry,
             self.health,
+            token=self.config.token,
         )
         await self.sink.start()
         app = create_app(self.config.app, self.pipeline, self.board)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from agents.metrics import DEAD_LETTER_REASONS
 from producers.connection import answering
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.store import Params, Row, Store
 from schemas.topics import EVENT_TOPICS
 
@@ -257,7 +258,10 @@ def to_replay(store: Store, which: Selection) -> list[Place]:
 
 
 async def replay(
-    store: Store, places: Sequence[Place], bootstrap: str, security: Mapping[str, Any] | None = None
+    store: Store,
+    places: Sequence[Place],
+    bootstrap: str,
+    security: KafkaSecurity = PLAINTEXT,
 ) -> int:
     """Publish letters again, as they were, to the partition they came from.
 
@@ -269,7 +273,7 @@ async def replay(
         store: where the letters are.
         places: which; in the order of the log.
         bootstrap: the broker.
-        security: arguments of aiokafka's clients.
+        security: how to connect.
 
     Returns:
         How many the broker has acknowledged: all.
@@ -279,7 +283,7 @@ async def replay(
         UsageError: it has no such partition any more.
     """
     sent = 0
-    async with _producer(bootstrap, security or {}) as producer:
+    async with _producer(bootstrap, security) as producer:
         for topic, partition in dict.fromkeys((place.topic, place.partition) for place in places):
             if partition not in await producer.partitions_for(topic):
                 raise UsageError(
@@ -316,12 +320,15 @@ async def _publish(producer: AIOKafkaProducer, rows: Sequence[Row]) -> int:
 
 
 @asynccontextmanager
-async def _producer(bootstrap: str, security: Mapping[str, Any]) -> AsyncIterator[Any]:
+async def _producer(bootstrap: str, security: KafkaSecurity) -> AsyncIterator[Any]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", max_request_size=_MAX_REQUEST_BYTES, **security
+        bootstrap_servers=bootstrap,
+        acks="all",
+        max_request_size=_MAX_REQUEST_BYTES,
+        **security.client_arguments(),
     )
     try:
-        async with answering(bootstrap):
+        async with answering(bootstrap, security):
             await producer.start()
         yield producer
     except MessageSizeTooLargeError as error:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from liveshop.credentials import http_token, kafka_security
 from liveshop.drain import Lag, drain
 from liveshop.embedded.rundir import run_directory
 from liveshop.embedded.stack import Stack
@@ -24,6 +25,7 @@ from producers.pacing import Schedule
 from producers.publisher import Publisher
 from producers.replay import Progress, ReplayResult, replay
 from producers.topics import ensure_topics
+from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 
 _DRAIN_LIMIT_S = 120.0
 _CHECK_S = 0.5
@@ -41,7 +43,7 @@ class Plan:
         settings: ports, directories and the consumer group.
         ports: of each worker's live page.
         brokers: a Kafka to use; ``None`` for one of our own.
-        store: a store to use; ``None`` for one of our own.
+        store: a store to use, with its password; ``None`` for one of our own.
     """
 
     show: Show
@@ -50,7 +52,15 @@ class Plan:
     settings: Settings
     ports: list[int]
     brokers: str | None = None
-    store: str | None = None
+    store: str | None = field(default=None, repr=False)
+
+    def security(self) -> KafkaSecurity:
+        """How to connect to Kafka: the embedded broker knows no logins.
+
+        Raises:
+            UsageError: the settings for another one cannot be used.
+        """
+        return PLAINTEXT if self.brokers is None else kafka_security(self.settings)
 
 
 @dataclass(slots=True)
@@ -101,7 +111,8 @@ def run_demo(plan: Plan, screen: Screen) -> Outcome:
     with run_directory(plan.settings.data_dir) as directory, screen:
         with clock.phase("start"):
             partitions = plan.settings.asked_partitions
-            stack = Stack(directory, plan.brokers, plan.store, partitions)
+            token = http_token(plan.settings)
+            stack = Stack(directory, plan.brokers, plan.store, partitions, token)
         with stack:
             sent = run_interruptibly(_run(plan, stack, screen, clock))
             write_manifest(directory / "truth.json", sent.truth)
@@ -116,7 +127,7 @@ def run_demo(plan: Plan, screen: Screen) -> Outcome:
 
 async def _run(plan: Plan, stack: Stack, screen: Screen, clock: Stopwatch) -> ReplayResult:
     began = time.monotonic()
-    await ensure_topics(stack.brokers, stack.partitions)
+    await ensure_topics(stack.brokers, stack.partitions, security=plan.security())
     for port in plan.ports:
         stack.add_worker(port)
     await asyncio.gather(*(worker.ready() for worker in stack.workers))
@@ -161,11 +172,11 @@ async def _replay_and_drain(
         )
 
     with clock.phase("replay"):
-        async with Publisher(stack.brokers) as publisher:
+        async with Publisher(stack.brokers, security=plan.security()) as publisher:
             sent = await replay(plan.show, publisher, plan.schedule, plan.duration_s, on_progress)
     screen.phase("draining")
     with clock.phase("drain"):
-        async with Lag(stack.brokers, plan.settings.group) as lag:
+        async with Lag(stack.brokers, plan.settings.group, plan.security()) as lag:
             await drain(
                 lag,
                 _DRAIN_LIMIT_S,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -12,6 +11,7 @@ from aiokafka.errors import KafkaError
 from producers.connection import answering
 from producers.topics import existing_topics
 from schemas.errors import Unavailable
+from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import ALL_TOPICS, EVENT_TOPICS
 
 _POLL_S = 0.25
@@ -26,21 +26,24 @@ class Lag:
     Args:
         brokers: ``host:port[,host:port…]``.
         group: consumer group of the workers.
-        security: aiokafka's security arguments.
+        security: how to connect.
     """
 
-    def __init__(self, brokers: str, group: str, **security: Any) -> None:
+    def __init__(self, brokers: str, group: str, security: KafkaSecurity = PLAINTEXT) -> None:
         self._brokers = brokers
         self._security = security
         self._topics: dict[str, int] = {}
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=brokers, group_id=group, enable_auto_commit=False, **security
+            bootstrap_servers=brokers,
+            group_id=group,
+            enable_auto_commit=False,
+            **security.client_arguments(),
         )
 
     async def __aenter__(self) -> Lag:
         try:
             self._topics = await existing_topics(self._brokers, security=self._security)
-            async with answering(self._brokers):
+            async with answering(self._brokers, self._security):
                 await self._consumer.start()
         except BaseException:
             await self._consumer.stop()

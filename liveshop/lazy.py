@@ -10,6 +10,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from liveshop.connection_options import with_connection_options
+
 
 class LazyGroup(TyperGroup):
     """A group whose subcommand ``NAME`` is the function ``NAME`` of ``liveshop.commands.NAME``."""
@@ -46,7 +48,7 @@ def load_command(name: str) -> TyperCommand:
     """Import a subcommand."""
     module = import_module(f"liveshop.commands.{name}")
     app = typer.Typer(add_completion=False)
-    app.command(name)(getattr(module, name))
+    app.command(name)(with_connection_options(getattr(module, name)))
     command = get_command(app)
     if not isinstance(command, TyperCommand):
         raise TypeError(f"{name} is no command")

@@ -5,26 +5,29 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import UsageError
+from schemas.kafka_security import Mechanism, Protocol
 from streams.windows import WindowPolicy
 
 _PREFIX = "LIVESHOP_"
 
-LogLevel = Annotated[
-    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    BeforeValidator(lambda level: str(level).upper()),
-]
+#: Variables that are read elsewhere, by tools of a checkout.
+_NO_SETTINGS: Final = frozenset({"LIVESHOP_KAFKA_HOME"})
+
+_IN_CAPITALS: Final = BeforeValidator(lambda name: str(name).upper())
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], _IN_CAPITALS]
 
 
 class Settings(BaseSettings):
     """Everything that can be set from outside; the command line overrides it.
 
-    Every field is the environment variable ``LIVESHOP_`` + its name in capitals.
+    Every field is the environment variable ``LIVESHOP_`` + its name in capitals. Secrets are put
+    together and read from their files in :mod:`liveshop.credentials`; here they are masked.
     """
 
     model_config = SettingsConfigDict(
@@ -32,15 +35,35 @@ class Settings(BaseSettings):
     )
 
     brokers: str = Field("127.0.0.1:9092", description="Kafka, host:port[,host:port…]")
-    store: str = Field(
-        "clickhouse://127.0.0.1:9000/liveshop",
+    kafka_security_protocol: Annotated[Protocol, _IN_CAPITALS] = Field(
+        "PLAINTEXT", description="what Kafka's listener speaks"
+    )
+    kafka_sasl_mechanism: Annotated[Mechanism, _IN_CAPITALS] = Field(
+        "SCRAM-SHA-512", description="how user and password are proven to Kafka"
+    )
+    kafka_user: str = Field("", description="Kafka's user, with SASL_*")
+    kafka_password: SecretStr = Field(SecretStr(""), description="of Kafka's user")
+    kafka_password_file: Path | None = Field(None, description="file with that password")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities to trust; the system's by default"
+    )
+    kafka_cert_file: Path | None = Field(None, description="PEM file of a client certificate")
+    kafka_key_file: Path | None = Field(None, description="PEM file of its private key")
+    store: SecretStr = Field(
+        SecretStr("clickhouse://127.0.0.1:9000/liveshop"),
         description="clickhouse://user:password@host:port/database, clickhouses:// for TLS, "
         "or chdb:///directory",
     )
+    store_password: SecretStr = Field(SecretStr(""), description="of the store's user")
+    store_password_file: Path | None = Field(None, description="file with that password")
     group: str = Field("liveshop", description="consumer group of the workers")
     partitions: int = Field(4, ge=1, le=1_000, description="partitions of new topics")
     host: str = Field("127.0.0.1", description="address of the live page")
     port: int = Field(8080, ge=0, le=65_535, description="port of the live page")
+    http_token: SecretStr = Field(
+        SecretStr(""), description="what the live page, its figures and /metrics ask for"
+    )
+    http_token_file: Path | None = Field(None, description="file with that token")
     data_dir: Path = Field(Path("data"), description="directory of the embedded store")
 
     flush_interval_ms: int = Field(1_000, ge=50, le=60_000)
@@ -94,7 +117,7 @@ def load_settings(**options: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        name = _option(field) if field in given else _variable(field)
+        name = _option(field) if field in given else variable(field)
         reason = first["msg"][:1].lower() + first["msg"][1:]
         raise UsageError(
             f"{name} cannot be {first['input']!r}: {reason}.",
@@ -104,7 +127,7 @@ def load_settings(**options: object) -> Settings:
 
 def unknown_variables() -> dict[str, str]:
     """``LIVESHOP_*`` variables that nobody reads → the one that may have been meant, or nothing."""
-    known = [_variable(field) for field in Settings.model_fields]
+    known = [*(variable(field) for field in Settings.model_fields), *_NO_SETTINGS]
     return {
         name: next(iter(difflib.get_close_matches(name, known, n=1)), "")
         for name in sorted(os.environ)
@@ -112,7 +135,8 @@ def unknown_variables() -> dict[str, str]:
     }
 
 
-def _variable(field: str) -> str:
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
     return _PREFIX + field.upper()
 
 

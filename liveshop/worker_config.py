@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.app import AppConfig
 from agents.pipeline import PipelineConfig
 from agents.worker import WorkerConfig
+from liveshop.credentials import http_token, kafka_security
 from liveshop.settings import Settings
 
 
@@ -12,12 +13,13 @@ def worker_config(settings: Settings) -> WorkerConfig:
     """Translate the settings.
 
     Raises:
-        UsageError: a window that cannot be.
+        UsageError: a window that cannot be, or a secret's or certificate's file.
     """
     return WorkerConfig(
         app=AppConfig(
             group=settings.group,
             brokers=settings.brokers,
+            security=kafka_security(settings),
             partitions=settings.partitions,
             session_timeout_s=settings.session_timeout_s,
             rebalance_timeout_s=settings.rebalance_timeout_s,
@@ -30,5 +32,6 @@ def worker_config(settings: Settings) -> WorkerConfig:
         policy=settings.policy(),
         host=settings.host,
         port=settings.port,
+        token=http_token(settings),
         stall_s=settings.stall_s,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from aiokafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from producers.connection import answering
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import ALL_TOPICS, KOL_TOTALS
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ async def ensure_topics(
     partitions: int | None = None,
     *,
     replication_factor: int = 1,
-    security: Mapping[str, Any] | None = None,
+    security: KafkaSecurity = PLAINTEXT,
 ) -> dict[str, int]:
     """Create the topics of the pipeline that do not exist yet, and wait until they do.
 
@@ -35,7 +36,7 @@ async def ensure_topics(
         partitions: of each event topic; ``None`` takes existing topics as they are, and creates
             missing ones with ``DEFAULT_PARTITIONS``. :data:`schemas.topics.KOL_TOTALS` has one.
         replication_factor: of the topics that are created.
-        security: arguments of aiokafka's clients: ``security_protocol``, ``ssl_context``, …
+        security: how to connect.
 
     Returns:
         topic → number of its partitions.
@@ -55,7 +56,7 @@ async def ensure_topics(
     }
     compacted = {topic.name for topic in ALL_TOPICS if topic.compacted}
     async with _admin(bootstrap, security) as admin:
-        async with answering(bootstrap):
+        async with answering(bootstrap, security):
             found = await _existing(admin, list(wanted))
         missing = [
             NewTopic(
@@ -75,9 +76,7 @@ async def ensure_topics(
     return {name: found[name] for name in wanted}
 
 
-async def existing_topics(
-    bootstrap: str, *, security: Mapping[str, Any] | None = None
-) -> dict[str, int]:
+async def existing_topics(bootstrap: str, *, security: KafkaSecurity = PLAINTEXT) -> dict[str, int]:
     """The topics of the pipeline that the broker has → number of their partitions.
 
     Asked of the broker, because a client's own metadata need not know a topic that it does not use.
@@ -85,16 +84,16 @@ async def existing_topics(
     Raises:
         Unavailable: no broker answers.
     """
-    async with _admin(bootstrap, security) as admin, answering(bootstrap):
+    async with _admin(bootstrap, security) as admin, answering(bootstrap, security):
         return await _existing(admin, [*(topic.name for topic in ALL_TOPICS), KOL_TOTALS])
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str, security: Mapping[str, Any] | None) -> AsyncIterator[Any]:
+async def _admin(bootstrap: str, security: KafkaSecurity) -> AsyncIterator[Any]:
     admin = None
     try:
-        async with answering(bootstrap):
-            admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **dict(security or {}))
+        async with answering(bootstrap, security):
+            admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **security.client_arguments())
             await admin.start()
         yield admin
     finally:

@@ -5,6 +5,8 @@
     GET /            the live page                  GET /metrics     Prometheus text
     GET /api/live    the newest snapshot, JSON      GET /healthz     200 or 503, JSON
     GET /api/stream  a snapshot per second, server-sent events
+
+:mod:`agents.live.access` says who may.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from agents.live.access import Access
 from agents.live.figures import FiguresSource
 from agents.live.health import Health
 from agents.live.hub import Hub
@@ -75,6 +78,7 @@ class LiveServer:
         figures: where snapshots come from.
         metrics: what ``/metrics`` shows.
         health: called for every ``/healthz``; must not block.
+        token: what everything but ``/healthz`` asks for; empty for nothing.
         interval_s: a snapshot per this many seconds.
         patience_s: a client that takes nothing for this long is dropped.
     """
@@ -87,6 +91,7 @@ class LiveServer:
         metrics: CollectorRegistry,
         health: Callable[[], Health],
         *,
+        token: str = "",
         interval_s: float = 1.0,
         patience_s: float = 10.0,
     ) -> None:
@@ -95,6 +100,7 @@ class LiveServer:
         self._metrics = metrics
         self._health = health
         self._patience_s = patience_s
+        self._access = Access(token, host)
         self._hub = Hub(figures, interval_s)
         self._runner: web.AppRunner | None = None
 
@@ -143,7 +149,7 @@ class LiveServer:
 
     def application(self) -> web.Application:
         """Build the routes."""
-        application = web.Application()
+        application = web.Application(middlewares=[self._access.guard])
         application.on_response_prepare.append(_secure)
         for asset in _ASSETS:
             application.router.add_get(asset.path, _static(asset))

@@ -24,6 +24,7 @@ from liveshop.drain import Lag, drain
 from liveshop.embedded.clickhouse_server import ClickHouseServer
 from liveshop.embedded.kafka_server import KafkaServer
 from liveshop.embedded.rundir import run_directory
+from liveshop.embedded.stack import OWN_KAFKA, OWN_STORE
 from liveshop.manifest import write_manifest
 from liveshop.reconcile import reconcile
 from liveshop.settings import Settings
@@ -134,6 +135,8 @@ def run_chaos(request: Request, screen: ChaosScreen) -> Record:
 
 def _environment(settings: Settings, brokers: str, dsn: str) -> Mapping[str, str]:
     return {
+        **OWN_KAFKA,
+        **OWN_STORE,
         "LIVESHOP_BROKERS": brokers,
         "LIVESHOP_STORE": dsn,
         "LIVESHOP_GROUP": settings.group,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from liveshop.checks.finding import Finding
+from liveshop.credentials import kafka_security
 from liveshop.drain import Lag
 from liveshop.settings import Settings
 from schemas.errors import LiveshopError, Unavailable
@@ -35,7 +36,8 @@ def check_kafka(settings: Settings) -> Iterator[Finding]:
 
 async def _look(settings: Settings) -> tuple[dict[str, int], int]:
     try:
-        async with asyncio.timeout(_PATIENCE_S), Lag(settings.brokers, settings.group) as lag:
+        lag = Lag(settings.brokers, settings.group, kafka_security(settings))
+        async with asyncio.timeout(_PATIENCE_S), lag:
             return lag.topics(), await lag.measure()
     except TimeoutError:
         raise Unavailable(

@@ -10,6 +10,7 @@ from typing import Final
 
 from agents.stores.errors import UNKNOWN_DATABASE, ServerRefused
 from liveshop.checks.finding import Finding
+from liveshop.credentials import store_address
 from liveshop.settings import Settings
 from liveshop.stores import embedded_directory, holds_store, need_schema, opened
 from schemas.errors import LiveshopError, UsageError
@@ -22,12 +23,17 @@ _CREATED: Final = "The first worker creates it."
 
 def check_store(settings: Settings) -> Iterator[Finding]:
     """Whether there is a store that a worker can use. Creates none."""
-    directory = embedded_directory(settings.store)
+    try:
+        address = store_address(settings)
+    except LiveshopError as error:
+        yield _refusal(error)
+        return
+    directory = embedded_directory(address)
     if directory is not None and not holds_store(directory):
         yield _place_for_store(directory)
         return
     try:
-        with opened(settings.store) as store:
+        with opened(address) as store:
             yield from _look(store, own_clock=directory is not None)
     except LiveshopError as error:
         yield _refusal(error)

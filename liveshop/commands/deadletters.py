@@ -16,6 +16,7 @@ from rich.table import Table
 
 from liveshop.commands.options import AsJson, Brokers, StoreAddress
 from liveshop.console import say, say_bytes, tell
+from liveshop.credentials import kafka_security, store_address
 from liveshop.deadletters import (
     PREVIEW_BYTES,
     Group,
@@ -31,7 +32,7 @@ from liveshop.deadletters import (
     safe,
     to_replay,
 )
-from liveshop.settings import load_settings
+from liveshop.settings import Settings, load_settings
 from liveshop.signals import run_interruptibly
 from liveshop.stores import reading
 from schemas.errors import UsageError
@@ -76,13 +77,13 @@ def deadletters(
     place = None if show is None else Place.parse(show)
     which = Selection(topic, reason, limit)
     settings = load_settings(store=store, brokers=brokers)
-    with reading(settings.store) as opened:
+    with reading(store_address(settings)) as opened:
         if place is not None:
             _show(find_letter(opened, place), as_json=as_json)
         elif group:
             _group(group_letters(opened, which), as_json=as_json)
         elif again:
-            _replay(opened, which, settings.brokers, yes=yes, as_json=as_json)
+            _replay(opened, which, settings, yes=yes, as_json=as_json)
         else:
             chosen = Selection(topic, reason, _LISTED if limit is None else limit)
             _list(list_letters(opened, chosen), as_json=as_json)
@@ -180,14 +181,18 @@ def _show(letter: Letter, *, as_json: bool) -> None:
 # --- replay -----------------------------------------------------------------------------------
 
 
-def _replay(store: Store, which: Selection, brokers: str, *, yes: bool, as_json: bool) -> None:
+def _replay(
+    store: Store, which: Selection, settings: Settings, *, yes: bool, as_json: bool
+) -> None:
+    security = kafka_security(settings)
     places = to_replay(store, which)
     if places and not yes:
         raise UsageError(
-            f"This would publish {counted(len(places))} again, to {brokers}.",
+            f"This would publish {counted(len(places))} again, to {settings.brokers}.",
             "Mend the cause first; then say --yes. Choose some with --topic, --reason, --limit.",
         )
-    sent = run_interruptibly(replay(store, places, brokers)) if places else 0
+    sending = replay(store, places, settings.brokers, security=security)
+    sent = run_interruptibly(sending) if places else 0
     if as_json:
         _say_json({"replayed": sent})
     else:

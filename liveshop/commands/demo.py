@@ -22,6 +22,7 @@ from liveshop.commands.options import (
 )
 from liveshop.commands.reconcile import show_differences
 from liveshop.console import note, say, say_bytes, tell
+from liveshop.credentials import EXPOSED, is_exposed, store_address
 from liveshop.demo import Outcome, Plan, run_demo
 from liveshop.embedded.process import free_ports
 from liveshop.ports import need_port
@@ -70,7 +71,11 @@ def demo(
     show = Show(load_profile(profile), seed=seed, scale=scale)
     schedule = Schedule(show.default_speed if speed is None else speed)
     ports = _ports(settings, workers)
+    if store is not None:
+        store = store_address(load_settings(store=store))
     plan = Plan(show, schedule, duration, settings, ports, brokers, store)
+    if is_exposed(settings):
+        tell(EXPOSED)
     if not headless:
         note(f"live page: http://localhost:{ports[0]}")
     outcome = run_demo(plan, Screen(shown=not headless))

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from liveshop.commands.options import AsJson, Brokers, StoreAddress, positive
 from liveshop.console import console, meter, say, say_bytes, tell
+from liveshop.credentials import kafka_security, store_address
 from liveshop.manifest import read_manifest
 from liveshop.reconcile import Reconciliation
 from liveshop.reconcile import reconcile as compare
@@ -42,7 +43,7 @@ def reconcile(
     settings = load_settings(store=store, brokers=brokers)
     if wait is not None:
         run_interruptibly(_wait_for_workers(settings, wait))
-    with reading(settings.store) as opened:
+    with reading(store_address(settings)) as opened:
         result = compare(opened, manifest, shared=shared)
     if as_json:
         say_bytes(result.to_json() + b"\n")
@@ -55,7 +56,7 @@ def reconcile(
 async def _wait_for_workers(settings: Settings, limit_s: float) -> None:
     from liveshop.drain import Lag, drain
 
-    async with Lag(settings.brokers, settings.group) as lag:
+    async with Lag(settings.brokers, settings.group, kafka_security(settings)) as lag:
         with meter("waiting for the workers", None) as bar:
             await drain(lag, limit_s, on_progress=lambda left: bar.to(0, f"{left:,} records left"))
 

@@ -20,6 +20,7 @@ from liveshop.commands.options import (
     TruthFile,
 )
 from liveshop.console import meter, say, say_bytes
+from liveshop.credentials import kafka_security
 from liveshop.manifest import need_writable, write_manifest
 from liveshop.settings import Settings, load_settings
 from liveshop.signals import ending_by, run_interruptibly, stop_if_asked
@@ -123,8 +124,9 @@ async def _replay(
     settings: Settings,
     spread: int | None,
 ) -> ReplayResult:
-    publisher = Publisher(settings.brokers, spread=spread)
-    await ensure_topics(settings.brokers, settings.asked_partitions)
+    security = kafka_security(settings)
+    publisher = Publisher(settings.brokers, spread=spread, security=security)
+    await ensure_topics(settings.brokers, settings.asked_partitions, security=security)
     stop = asyncio.Event()
     span_ms = source.end_ms - source.start_ms
     by_clock = duration_s is not None and schedule.is_paced

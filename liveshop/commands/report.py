@@ -15,6 +15,7 @@ from rich.table import Table
 
 from liveshop.commands.options import AsJson, StoreAddress
 from liveshop.console import say, say_bytes, tell
+from liveshop.credentials import store_address
 from liveshop.settings import load_settings
 from liveshop.stores import reading
 from reports import Format, RoomListing, list_rooms
@@ -43,7 +44,7 @@ def report(
         raise UsageError(
             "A terminal cannot show an HTML page.", "Name a file, for example --out report.html."
         )
-    with reading(load_settings(store=store).store) as opened:
+    with reading(store_address(load_settings(store=store))) as opened:
         if listing:
             _list(list_rooms(opened), as_json=as_json)
             return

@@ -10,7 +10,14 @@ import typer
 
 from agents.stores import open_store
 from liveshop.commands.options import Brokers, Partitions, Port, StoreAddress
-from liveshop.console import note
+from liveshop.console import note, tell
+from liveshop.credentials import (
+    EXPOSED,
+    http_token,
+    is_exposed,
+    kafka_security,
+    store_address,
+)
 from liveshop.logs import WorkerLog
 from liveshop.ports import need_port
 from liveshop.settings import Settings, load_settings
@@ -41,15 +48,20 @@ def worker(
     settings = load_settings(
         brokers=brokers, store=store, group=group, partitions=partitions, host=host, port=port
     )
-    settings.policy()  # A setting that cannot be is said before anything is touched.
+    # A setting that cannot be is said before anything is touched.
+    settings.policy()
+    http_token(settings)
     log = WorkerLog(settings.log_level)
     need_port(settings.host, settings.port)
+    if is_exposed(settings):
+        tell(EXPOSED)
     run_interruptibly(_work(settings, log))
 
 
 async def _work(settings: Settings, log: WorkerLog) -> None:
-    await ensure_topics(settings.brokers, settings.asked_partitions)
-    writer = open_store(settings.store)
+    security = kafka_security(settings)
+    await ensure_topics(settings.brokers, settings.asked_partitions, security=security)
+    writer = open_store(store_address(settings))
     try:
         await _fold(settings, log, writer)
     finally:
@@ -61,7 +73,7 @@ async def _fold(settings: Settings, log: WorkerLog, writer: Store) -> None:
     from agents.worker import Worker
     from liveshop.worker_config import worker_config
 
-    worker = Worker(worker_config(settings), writer, open_reader(writer, settings.store))
+    worker = Worker(worker_config(settings), writer, open_reader(writer, store_address(settings)))
     stop = asyncio.Event()
 
     def end(number: signal.Signals) -> None:

@@ -14,6 +14,9 @@ from liveshop.embedded.workers import WorkerProcess
 #: The embedded broker lets a group's first member wait for half of the session timeout; members
 #: on one machine need not wait for stragglers. What is set in the environment wins.
 _QUICK: Final = {"LIVESHOP_REBALANCE_TIMEOUT_S": "2", "LIVESHOP_SESSION_TIMEOUT_S": "3"}
+#: What may be set for another Kafka or store does not concern one of our own.
+OWN_KAFKA: Final = {"LIVESHOP_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
+OWN_STORE: Final = {"LIVESHOP_STORE_PASSWORD": "", "LIVESHOP_STORE_PASSWORD_FILE": ""}
 #: How long a worker may flush when the run is broken off.
 _BROKEN_OFF_S: Final = 8.0
 
@@ -26,13 +29,20 @@ class Stack:
         brokers: a Kafka that is there already; ``None`` starts the embedded broker.
         store: a store that is there already; ``None`` uses the embedded one.
         partitions: of the event topics.
+        token: what the workers' HTTP endpoints ask for; empty for nothing.
     """
 
     def __init__(
-        self, directory: Path, brokers: str | None, store: str | None, partitions: int | None
+        self,
+        directory: Path,
+        brokers: str | None,
+        store: str | None,
+        partitions: int | None,
+        token: str = "",
     ) -> None:
         self.directory = directory
         self.partitions = partitions
+        self._token = token
         self.workers: list[WorkerProcess] = []
         self._broker = None if brokers else EmbeddedBroker(directory)
         self.brokers = brokers or (self._broker.address if self._broker else "")
@@ -52,10 +62,15 @@ class Stack:
     def add_worker(self, port: int, env: Mapping[str, str] | None = None) -> WorkerProcess:
         """Start one more worker."""
         quick = {} if self._broker is None else _QUICK
+        own = {} if self._broker is None else OWN_KAFKA
         settings = {
             **{name: value for name, value in quick.items() if name not in os.environ},
+            **own,
+            **OWN_STORE,  # Its address is complete: a password stands in it.
             "LIVESHOP_BROKERS": self.brokers,
             "LIVESHOP_STORE": self.store,
+            "LIVESHOP_HTTP_TOKEN": self._token,
+            "LIVESHOP_HTTP_TOKEN_FILE": "",
             **({} if self.partitions is None else {"LIVESHOP_PARTITIONS": str(self.partitions)}),
             **(env or {}),
         }

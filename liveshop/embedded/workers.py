@@ -90,8 +90,11 @@ class WorkerProcess:
 
     def _ask(self, path: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.port}{path}"
+        token = self._env.get("LIVESHOP_HTTP_TOKEN")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(url, headers=headers)
         try:
-            with urllib.request.urlopen(url, timeout=_ANSWER_S) as answer:
+            with urllib.request.urlopen(request, timeout=_ANSWER_S) as answer:  # noqa: S310
                 found: dict[str, Any] = json.load(answer)
         except (OSError, ValueError):
             return {}
