@@ -21,7 +21,7 @@ import orjson
 from benchmarks.load import Load, WrongTotals, values_of
 from benchmarks.result import Case, Spread
 from liveshop.console import meter
-from producers.publisher import partition_of
+from producers.partitioning import partition_of
 from producers.record import OutRecord
 from schemas.rows import COLUMNS
 from schemas.truth import Truth

@@ -5,37 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, NoError, for_code
-from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from producers.connection import CONNECT_TIMEOUT_S, answering
+from producers.encoding import BATCH_BYTES, EncodedBatch, by_partition
 from producers.keys import spread_key
+from producers.partitioning import partition_of
 from producers.record import OutRecord
 from schemas.errors import Unavailable, UsageError
-from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import EVENT_TOPICS
 
 logger = logging.getLogger(__name__)
 
-_PARTITIONER: Final = DefaultPartitioner()
-_BATCH_BYTES: Final = 256 * 1024
 _ANY_TRANSACTION_TIMEOUT_MS: Final = 60_000
 _STOP_TIMEOUT_S: Final = 10.0
 _RETRY_S: Final = 0.1
-
-
-@lru_cache(maxsize=65_536)
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition that Kafka's own clients would choose for a key (murmur2)."""
-    return int(_PARTITIONER(key, range(partitions), None))
 
 
 class Publisher:
@@ -52,7 +43,7 @@ class Publisher:
             ``None`` keeps a room in one.
         compression: ``None``, ``"gzip"``, or what else aiokafka supports on this machine.
         request_timeout_ms: how long aiokafka retries a batch before it fails.
-        security: how to connect.
+        security: arguments of aiokafka's clients: ``security_protocol``, ``ssl_context``, …
     """
 
     def __init__(
@@ -63,7 +54,7 @@ class Publisher:
         spread: int | None = None,
         compression: str | None = None,
         request_timeout_ms: int = 40_000,
-        security: KafkaSecurity = PLAINTEXT,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         if spread is not None and not 1 <= spread <= 1_000:
             raise UsageError(
@@ -74,7 +65,7 @@ class Publisher:
         self._spread = spread if spread and spread > 1 else None
         self._compression = compression
         self._request_timeout_ms = request_timeout_ms
-        self._security = security
+        self._security = dict(security or {})
         self._producer: Any = None
         self._partitions: dict[str, int] = {}
         self._in_flight_records = 0
@@ -116,16 +107,16 @@ class Publisher:
             Unavailable: no broker answers, or it lacks a topic.
             UsageError: the address is not of the form ``HOST:PORT``.
         """
-        async with answering(self._bootstrap, self._security):
+        async with answering(self._bootstrap):
             idempotent = await self._supports_idempotence()
             self._producer = AIOKafkaProducer(
                 bootstrap_servers=self._bootstrap,
                 acks="all",
                 enable_idempotence=idempotent,
-                max_batch_size=_BATCH_BYTES,
+                max_batch_size=BATCH_BYTES,
                 compression_type=self._compression,
                 request_timeout_ms=self._request_timeout_ms,
-                **self._security.client_arguments(),
+                **self._security,
             )
             try:
                 await self._producer.start()
@@ -156,6 +147,23 @@ class Publisher:
             *(
                 self._send_to(topic, partition, rows)
                 for (topic, partition), rows in by_partition.items()
+            )
+        )
+
+    async def send_encoded(self, batches: Sequence[EncodedBatch]) -> None:
+        """Hand batches over that were encoded beforehand, those of one partition in order.
+
+        A tenth of the time of :meth:`send`, for load generators. The batches must have been made
+        for the topics' numbers of partitions; ``spread`` and ``compression`` do not apply to them.
+
+        Raises:
+            Unavailable: a batch was not accepted, this one or one handed over earlier.
+        """
+        await self._make_room(sum(batch.records for batch in batches))
+        await asyncio.gather(
+            *(
+                self._send_encoded_to(topic, partition, own)
+                for (topic, partition), own in by_partition(batches).items()
             )
         )
 
@@ -194,6 +202,12 @@ class Publisher:
                 batch = producer.create_batch()
                 batch.append(timestamp=None, key=key, value=value)
         await self._hand_over(batch, topic, partition)
+
+    async def _send_encoded_to(
+        self, topic: str, partition: int, batches: Sequence[EncodedBatch]
+    ) -> None:
+        for batch in batches:
+            await self._hand_over(batch.builder(), topic, partition)
 
     async def _hand_over(self, batch: Any, topic: str, partition: int) -> None:
         batch.close()
@@ -254,9 +268,7 @@ class Publisher:
 
     async def _supports_idempotence(self) -> bool:
         """Ask the broker for a producer id. The embedded broker has none to give."""
-        client = AIOKafkaClient(
-            bootstrap_servers=self._bootstrap, **self._security.client_arguments()
-        )
+        client = AIOKafkaClient(bootstrap_servers=self._bootstrap, **self._security)
         try:
             await client.bootstrap()
             if not client.cluster.brokers():

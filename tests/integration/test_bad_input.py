@@ -27,7 +27,8 @@ from liveshop.embedded.stack import Stack
 from liveshop.reconcile import reconcile
 from liveshop.stores import reading
 from producers.pacing import Schedule
-from producers.publisher import Publisher, partition_of
+from producers.partitioning import partition_of
+from producers.publisher import Publisher
 from producers.replay import ReplayResult, replay
 from producers.topics import ensure_topics
 from schemas.store import Row, Store

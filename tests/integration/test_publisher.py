@@ -17,7 +17,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from liveshop.embedded.broker import EmbeddedBroker
 from liveshop.embedded.process import free_port
 from producers.pacing import Schedule
-from producers.publisher import Publisher, partition_of
+from producers.partitioning import partition_of
+from producers.publisher import Publisher
 from producers.record import Kind, OutRecord
 from producers.replay import replay
 from producers.topics import ensure_topics

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.end_to_end import own_database
 from benchmarks.hot_path import Audit, Shape, cut, measure
 from benchmarks.load import Load, LoadSpec, WrongTotals, prepare
-from producers.publisher import partition_of
+from producers.partitioning import partition_of
 from schemas.errors import UsageError
 from streams.catalog import FOLDS
 from streams.fold import PartitionFold

@@ -5,7 +5,8 @@ from collections import defaultdict
 import pytest
 
 from producers.keys import record_key, spread_key
-from producers.publisher import Publisher, partition_of
+from producers.partitioning import partition_of
+from producers.publisher import Publisher
 from schemas.errors import UsageError
 from tests.unit.producers.shows import cut_ms, small_show
 
