@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -20,6 +20,7 @@ from producers.keys import spread_key
 from producers.partitioning import partition_of
 from producers.record import OutRecord
 from schemas.errors import Unavailable, UsageError
+from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import EVENT_TOPICS
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Publisher:
             ``None`` keeps a room in one.
         compression: ``None``, ``"gzip"``, or what else aiokafka supports on this machine.
         request_timeout_ms: how long aiokafka retries a batch before it fails.
-        security: arguments of aiokafka's clients: ``security_protocol``, ``ssl_context``, …
+        security: how to connect.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Publisher:
         spread: int | None = None,
         compression: str | None = None,
         request_timeout_ms: int = 40_000,
-        security: Mapping[str, Any] | None = None,
+        security: KafkaSecurity = PLAINTEXT,
     ) -> None:
         if spread is not None and not 1 <= spread <= 1_000:
             raise UsageError(
@@ -65,7 +66,7 @@ class Publisher:
         self._spread = spread if spread and spread > 1 else None
         self._compression = compression
         self._request_timeout_ms = request_timeout_ms
-        self._security = dict(security or {})
+        self._security = security
         self._producer: Any = None
         self._partitions: dict[str, int] = {}
         self._in_flight_records = 0
@@ -107,7 +108,7 @@ class Publisher:
             Unavailable: no broker answers, or it lacks a topic.
             UsageError: the address is not of the form ``HOST:PORT``.
         """
-        async with answering(self._bootstrap):
+        async with answering(self._bootstrap, self._security):
             idempotent = await self._supports_idempotence()
             self._producer = AIOKafkaProducer(
                 bootstrap_servers=self._bootstrap,
@@ -116,7 +117,7 @@ class Publisher:
                 max_batch_size=BATCH_BYTES,
                 compression_type=self._compression,
                 request_timeout_ms=self._request_timeout_ms,
-                **self._security,
+                **self._security.client_arguments(),
             )
             try:
                 await self._producer.start()
@@ -268,7 +269,9 @@ class Publisher:
 
     async def _supports_idempotence(self) -> bool:
         """Ask the broker for a producer id. The embedded broker has none to give."""
-        client = AIOKafkaClient(bootstrap_servers=self._bootstrap, **self._security)
+        client = AIOKafkaClient(
+            bootstrap_servers=self._bootstrap, **self._security.client_arguments()
+        )
         try:
             await client.bootstrap()
             if not client.cluster.brokers():
