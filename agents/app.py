@@ -37,7 +37,7 @@ class AppConfig:
     brokers: str = "127.0.0.1:9092"
     security: KafkaSecurity = PLAINTEXT
     partitions: int = 4
-    session_timeout_s: float = 10.0
+    session_timeout_s: float = 6.0
     rebalance_timeout_s: float = 6.0
     max_poll_records: int = 10_000
     max_fetch_bytes: int = 4 * 1024 * 1024
@@ -61,7 +61,8 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
         broker_commit_interval=1.0,
         broker_session_timeout=config.session_timeout_s,
         broker_rebalance_timeout=config.rebalance_timeout_s,
-        broker_heartbeat_interval=min(3.0, config.session_timeout_s / 3),
+        # Not only a sign of life: the answer tells that the others are rebalancing.
+        broker_heartbeat_interval=min(1.0, config.session_timeout_s / 3),
         broker_max_poll_records=config.max_poll_records,
         broker_check_crcs=True,
         # A topic that was deleted is missed, and one that was created anew is found, this soon.

@@ -204,6 +204,7 @@ class Worker:
             details={
                 "last_flush_age_s": round(age_s, 3),
                 "assigned_partitions": len(self.pipeline.folds),
+                "partitions": sorted(f"{tp.topic}/{tp.partition}" for tp in self.pipeline.folds),
                 "lag_records": self._lag,
             },
         )

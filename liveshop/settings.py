@@ -73,7 +73,13 @@ class Settings(BaseSettings):
     dedup_ids: int = Field(250_000, ge=1)
     max_buffered: int = Field(20_000, ge=1)
     max_unflushed: int = Field(400_000, ge=1)
-    session_timeout_s: float = Field(10.0, gt=0, allow_inf_nan=False)
+    session_timeout_s: float = Field(
+        6.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="without a heartbeat for so long, a worker's partitions go to the others; "
+        "brokers refuse less than 6 s unless told otherwise",
+    )
     rebalance_timeout_s: float = Field(6.0, gt=0, allow_inf_nan=False)
     stall_s: float = Field(120.0, gt=0, allow_inf_nan=False)
     log_level: LogLevel = Field("WARNING", description="of the worker's log on standard error")

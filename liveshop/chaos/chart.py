@@ -53,9 +53,10 @@ def draw_chart(record: Record) -> str:
 
 
 def _subtitle(record: Record) -> str:
-    recovery = record.recovery_s()
+    recovery = record.undisturbed
     advanced = (
-        f" · figures advance again {recovery[0]:.1f} s after a kill, other faults included (median)"
+        f" · after a kill figures advance again in {recovery.median_s:.1f} s (median), "
+        f"other faults' time apart"
         if recovery
         else ""
     )

@@ -30,6 +30,7 @@ class Faults:
         clickhouse: the store.
         hands: starts and stops servers; its thread must outlive them (``embedded.process``).
         timeline: where it is noted.
+        session_timeout_s: of the consumer group.
     """
 
     def __init__(
@@ -39,12 +40,14 @@ class Faults:
         clickhouse: ClickHouseServer,
         hands: Executor,
         timeline: Timeline,
+        session_timeout_s: float,
     ) -> None:
         self._fleet = fleet
         self._kafka = kafka
         self._clickhouse = clickhouse
         self._hands = hands
         self._timeline = timeline
+        self._session_timeout_s = session_timeout_s
         # What is away already cannot be taken away: the second fault waits for the first.
         self._broker_lock = asyncio.Lock()
         self._store_lock = asyncio.Lock()
@@ -73,16 +76,21 @@ class Faults:
 
     async def _kill_worker(self, fault: Fault, look: Look) -> None:
         member = await self._fleet.choose(fault.pick)
+        held = member.held
         self._fleet.kill(member, fault.lasts_s)
         self._timeline.note("killed", member.name, fault.kind)
         at_s, others = self._timeline.now_s(), len(self._fleet.working)
+        # Before it answers, a worker has not joined the group, and nobody waits for it.
+        if held is not None:
+            self._timeline.lost(member.name, at_s, self._session_timeout_s)
         await asyncio.sleep(_SETTLE_S)
-        self._timeline.killed(at_s, member.name, others, await look())
+        self._timeline.killed(at_s, member.name, others, held or (), await look())
 
     async def _freeze_worker(self, fault: Fault) -> None:
         member = await self._fleet.choose(fault.pick)
         self._fleet.freeze(member)
         self._timeline.note("frozen", member.name, fault.kind)
+        self._timeline.lost(member.name, self._timeline.now_s(), self._session_timeout_s)
         await asyncio.sleep(fault.lasts_s)
         self._fleet.thaw(member)
         self._timeline.note("thawed", member.name)
@@ -98,18 +106,20 @@ class Faults:
             self._timeline.note(
                 "killed" if fault.kind is Kind.KILL_BROKER else "stopping", "broker", fault.kind
             )
-            await self._by_hand(end)
-            await asyncio.sleep(fault.lasts_s)
-            await self._by_hand(self._kafka.launch)
-            await asyncio.to_thread(self._kafka.wait)
+            with self._timeline.away("broker"):
+                await self._by_hand(end)
+                await asyncio.sleep(fault.lasts_s)
+                await self._by_hand(self._kafka.launch)
+                await asyncio.to_thread(self._kafka.wait)
             self._timeline.note("back", "broker")
 
     async def _kill_store(self, fault: Fault) -> None:
         async with self._store_lock:
             self._timeline.note("killed", "store", fault.kind)
-            await self._by_hand(self._clickhouse.kill)
-            await asyncio.sleep(fault.lasts_s)
-            await self._by_hand(self._clickhouse.start)
+            with self._timeline.away("store"):
+                await self._by_hand(self._clickhouse.kill)
+                await asyncio.sleep(fault.lasts_s)
+                await self._by_hand(self._clickhouse.start)
             self._timeline.note("back", "store")
 
     async def _by_hand(self, what: Callable[[], None]) -> None:

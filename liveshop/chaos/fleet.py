@@ -16,6 +16,8 @@ from liveshop.embedded.workers import WorkerProcess, last_words
 from schemas.errors import Unavailable
 
 _LOOK_S: Final = 0.1
+#: How often they are asked what they hold.
+_WATCH_S: Final = 0.5
 #: A worker that ended by itself is left in peace for so long.
 _PAUSE_S: Final = 1.0
 _GRACE_S: Final = 60.0
@@ -47,6 +49,8 @@ class Member:
     frozen: bool = False
     leaving: bool = False
     due_s: float | None = None
+    #: The partitions that it folded when it was last looked at; ``None`` before it ever answered.
+    held: tuple[str, ...] | None = None
     #: Kills and ends by itself, after which it was started again.
     restarts: int = field(default=0)
 
@@ -149,6 +153,22 @@ class Fleet:
                     self._look_after(member)
             await asyncio.sleep(_LOOK_S)
 
+    async def watch(self) -> None:
+        """Look at who folds what, until cancelled.
+
+        Apart from the faults: a worker that is asked right before it is killed would never be
+        killed while it is too busy to answer.
+        """
+        while True:
+            await asyncio.gather(*(self._look_at(member) for member in self.working))
+            await asyncio.sleep(_WATCH_S)
+
+    async def _look_at(self, member: Member) -> None:
+        process = member.process
+        held = await process.held()
+        if held is not None and process is member.process:
+            member.held = held
+
     def _look_after(self, member: Member) -> None:
         now_s = self._timeline.now_s()
         if member.due_s is None:
@@ -161,6 +181,7 @@ class Fleet:
         elif now_s >= member.due_s:
             member.due_s = None
             member.restarts += 1
+            member.held = None
             member.process = self._start(member.name, member.process.port)
             self._timeline.note("started again", member.name)
 

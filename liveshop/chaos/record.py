@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from liveshop.chaos.fleet import Exit
 from liveshop.chaos.plan import Fault, Kind
-from liveshop.chaos.timeline import Happening, Recovery, Sample, seconds_of
+from liveshop.chaos.timeline import Happening, Outage, Recovery, Sample
 from liveshop.reconcile import Reconciliation
+
+
+@dataclass(frozen=True, slots=True)
+class Recoveries:
+    """How long several recoveries took.
+
+    Attributes:
+        count: of how many kills; without those of workers that held nothing.
+        median_s: seconds.
+        max_s: seconds.
+    """
+
+    count: int
+    median_s: float
+    max_s: float
+
+    @classmethod
+    def of(cls, each: Iterable[float | None]) -> Self | None:
+        """Of some recoveries; those without an end are left out. ``None`` for none."""
+        seconds = [one for one in each if one is not None]
+        if not seconds:
+            return None
+        return cls(len(seconds), round(statistics.median(seconds), 2), max(seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +52,7 @@ class Record:
         plan: the faults that were drawn.
         happenings: what became of them.
         samples: one a second.
+        outages: when broker, store or a member of the group was missing.
         recoveries: one for each worker that was killed.
         exits: ends that nobody asked for.
         farewells: exit codes of the workers at the end.
@@ -50,6 +74,7 @@ class Record:
     plan: Sequence[Fault]
     happenings: Sequence[Happening]
     samples: Sequence[Sample]
+    outages: Sequence[Outage]
     recoveries: Sequence[Recovery]
     exits: Sequence[Exit]
     farewells: Sequence[int]
@@ -63,10 +88,20 @@ class Record:
         """How many workers were killed."""
         return sum(one.fault is Kind.KILL_WORKER for one in self.happenings)
 
-    def recovery_s(self, *, alone: bool = False) -> tuple[float, float] | None:
-        """Median and longest recovery; ``alone`` as in :class:`Recovery`."""
-        seconds = seconds_of(self.recoveries, alone=alone)
-        return (round(statistics.median(seconds), 2), seconds[-1]) if seconds else None
+    @property
+    def raw(self) -> Recoveries | None:
+        """From kill to recovery, whatever else went wrong meanwhile."""
+        return Recoveries.of(one.seconds for one in self.recoveries)
+
+    @property
+    def undisturbed(self) -> Recoveries | None:
+        """The same without the time in which another fault stood in the way."""
+        return Recoveries.of(one.undisturbed_s for one in self.recoveries)
+
+    @property
+    def alone(self) -> Recoveries | None:
+        """Only the kills that no other fault came near."""
+        return Recoveries.of(one.seconds for one in self.recoveries if one.alone)
 
     def to_json(self) -> bytes:
         """Everything, for machines: a line per member, the samples in columns."""
@@ -88,10 +123,12 @@ class Record:
             "sent_duplicates": self.sent_duplicates,
             "kills": self.kills,
             "recovery": {
-                "all": _median_and_longest(self.recovery_s()),
-                "alone": _median_and_longest(self.recovery_s(alone=True)),
+                "raw": self.raw,
+                "undisturbed": self.undisturbed,
+                "alone": self.alone,
                 "each": self.recoveries,
             },
+            "outages": self.outages,
             "unexpected_exits": self.exits,
             "farewell_exit_codes": self.farewells,
             "replay_s": round(self.replay_s, 2),
@@ -101,7 +138,3 @@ class Record:
             "samples": {name: [getattr(one, name) for one in self.samples] for name in names},
             "proof": self.proof,
         }
-
-
-def _median_and_longest(seconds: tuple[float, float] | None) -> dict[str, float] | None:
-    return None if seconds is None else {"median_s": seconds[0], "max_s": seconds[1]}

@@ -94,7 +94,7 @@ def run_chaos(request: Request, screen: ChaosScreen) -> Record:
             dsn = clickhouse.dsn(_DATABASE)
             env = _environment(request.settings, kafka.address, dsn)
             fleet = Fleet(directory, env, timeline)
-            faults = Faults(fleet, kafka, clickhouse, hands, timeline)
+            faults = Faults(fleet, kafka, clickhouse, hands, timeline, SESSION_TIMEOUT_S)
             run = _Run(request, screen, timeline, fleet, faults, kafka.address, dsn)
             try:
                 sent = run_interruptibly(run.through())
@@ -123,6 +123,7 @@ def run_chaos(request: Request, screen: ChaosScreen) -> Record:
         plan=request.plan,
         happenings=timeline.happenings,
         samples=timeline.samples,
+        outages=timeline.outages,
         recoveries=timeline.recoveries(),
         exits=fleet.exits,
         farewells=farewells,
@@ -191,7 +192,12 @@ class _Run:
             sent.append(await self._replay_and_drain(observer, meter))
 
         await together(
-            work(), beside=(self._fleet.supervise(), observer.watch(meter, self._screen.sampled))
+            work(),
+            beside=(
+                self._fleet.supervise(),
+                self._fleet.watch(),
+                observer.watch(meter, self._screen.sampled),
+            ),
         )
         return sent[0]
 

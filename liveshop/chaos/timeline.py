@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from liveshop.chaos.plan import Kind
@@ -54,20 +55,41 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """How long it took after a SIGKILL until the figures of every partition advanced again.
+    """How long it took after a SIGKILL until the figures of the worker's partitions advanced again.
 
     Attributes:
         killed_at_s: when.
         who: which worker.
-        seconds: until each partition with records waiting had a newer checkpoint than right after
-            the kill, those of the other workers included; ``None`` if the run ended before.
-        alone: nothing else went wrong in that time, and a worker was left to take over.
+        partitions: how many it held; without any there is nothing to recover.
+        seconds: until each of them with records waiting had a newer checkpoint than right after
+            the kill; ``None`` if the run ended before, or it held none.
+        undisturbed_s: of those, the seconds in which no :class:`Outage` stood in the way.
+        alone: no other fault happened in that time or the second before, and a worker was left to
+            take over.
     """
 
     killed_at_s: float
     who: str
+    partitions: int
     seconds: float | None
+    undisturbed_s: float | None
     alone: bool
+
+
+@dataclass(slots=True)
+class Outage:
+    """A time in which nobody could have recovered from anything.
+
+    Attributes:
+        who: broker or store that was away, or a worker that was killed or frozen: for a session
+            timeout its group waits for it.
+        began_s: since when.
+        ended_s: until when; ``None`` while it lasts.
+    """
+
+    who: str
+    began_s: float
+    ended_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -75,12 +97,13 @@ class _Waiting:
     killed_at_s: float
     who: str
     others: int
+    held: Collection[str]
     done: Offsets
 
 
 @dataclass(slots=True)
 class Timeline:
-    """Collects happenings, samples and recoveries.
+    """Collects happenings, outages, samples and recoveries.
 
     Args:
         clock: seconds, monotonic.
@@ -91,6 +114,7 @@ class Timeline:
     tell: Callable[[Happening], None] = lambda _: None
     happenings: list[Happening] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
     _recoveries: list[Recovery] = field(default_factory=list)
     _waiting: list[_Waiting] = field(default_factory=list)
     _began: float = 0.0
@@ -109,16 +133,36 @@ class Timeline:
         self.happenings.append(happening)
         self.tell(happening)
 
-    def killed(self, at_s: float, who: str, others: int, done: Offsets) -> None:
-        """A worker was killed: from ``done``, the checkpoints right after it, all must advance.
+    @contextmanager
+    def away(self, who: str) -> Iterator[None]:
+        """Broker or store is away for as long as this lasts."""
+        outage = Outage(who, self.now_s())
+        self.outages.append(outage)
+        try:
+            yield
+        finally:
+            outage.ended_s = self.now_s()
+
+    def lost(self, who: str, at_s: float, session_timeout_s: float) -> None:
+        """A member of the group fell silent: the others wait for it until its session is over."""
+        self.outages.append(Outage(who, at_s, at_s + session_timeout_s))
+
+    def killed(
+        self, at_s: float, who: str, others: int, held: Collection[str], done: Offsets
+    ) -> None:
+        """A worker was killed: from ``done``, the checkpoints right after it, its own must advance.
 
         Args:
             at_s: when.
             who: which worker.
             others: how many workers were left.
+            held: the partitions that it held.
             done: partition → next offset.
         """
-        self._waiting.append(_Waiting(at_s, who, others, dict(done)))
+        if held:
+            self._waiting.append(_Waiting(at_s, who, others, held, dict(done)))
+        else:
+            self._recoveries.append(Recovery(at_s, who, 0, None, None, alone=False))
 
     def advanced(self, done: Offsets, ends: Offsets) -> None:
         """Look at which kills are recovered from.
@@ -132,8 +176,8 @@ class Timeline:
         for one in self._waiting:
             if all(
                 done.get(partition, 0) > one.done.get(partition, 0)
-                for partition, end in ends.items()
-                if end > one.done.get(partition, 0)
+                for partition in one.held
+                if ends.get(partition, 0) > one.done.get(partition, 0)
             ):
                 self._recoveries.append(self._recovery(one, now_s))
             else:
@@ -142,7 +186,10 @@ class Timeline:
 
     def recoveries(self) -> list[Recovery]:
         """One for each kill, in order of time."""
-        unfinished = [Recovery(one.killed_at_s, one.who, None, False) for one in self._waiting]
+        unfinished = [
+            Recovery(one.killed_at_s, one.who, len(one.held), None, None, alone=False)
+            for one in self._waiting
+        ]
         return sorted([*self._recoveries, *unfinished], key=lambda one: one.killed_at_s)
 
     def faults(self) -> Iterator[Happening]:
@@ -152,16 +199,25 @@ class Timeline:
     def _recovery(self, one: _Waiting, now_s: float) -> Recovery:
         began_s = one.killed_at_s - 1.0
         disturbed = sum(began_s <= fault.at_s <= now_s for fault in self.faults()) > 1
+        seconds = now_s - one.killed_at_s
         return Recovery(
             one.killed_at_s,
             one.who,
-            round(now_s - one.killed_at_s, 2),
+            len(one.held),
+            round(seconds, 2),
+            round(seconds - self._hindered_s(one, now_s), 2),
             alone=not disturbed and one.others > 0,
         )
 
-
-def seconds_of(recoveries: Sequence[Recovery], *, alone: bool) -> list[float]:
-    """How long recoveries took, in order; of those that nothing disturbed, or of all."""
-    return sorted(
-        one.seconds for one in recoveries if one.seconds is not None and (one.alone or not alone)
-    )
+    def _hindered_s(self, one: _Waiting, now_s: float) -> float:
+        """Seconds since a kill in which there was an outage, its own apart."""
+        total_s, until_s = 0.0, one.killed_at_s
+        for outage in sorted(self.outages, key=lambda outage: outage.began_s):
+            if (outage.who, outage.began_s) == (one.who, one.killed_at_s):
+                continue
+            began_s = max(outage.began_s, until_s)
+            ended_s = now_s if outage.ended_s is None else min(outage.ended_s, now_s)
+            if ended_s > began_s:
+                total_s += ended_s - began_s
+                until_s = ended_s
+        return total_s

@@ -37,7 +37,7 @@ def chaos(
     duration: Annotated[
         float,
         typer.Option("--duration", metavar="S", callback=positive, help="wall seconds of the show"),
-    ] = 180.0,
+    ] = 240.0,
     partitions: Partitions = None,
     data_dir: Annotated[
         Path | None,
@@ -101,11 +101,15 @@ def _summarise(record: Record) -> None:
         f"{len(record.plan)} faults, {record.kills} of them workers killed; "
         f"{len(record.exits)} ends that nobody asked for"
     )
-    for title, alone in (("all kills", False), ("undisturbed", True)):
-        seconds = record.recovery_s(alone=alone)
-        if seconds is not None:
+    for title, found in (
+        ("all in all", record.raw),
+        ("without the time in which another fault stood in the way", record.undisturbed),
+        ("kills that no other fault came near", record.alone),
+    ):
+        if found is not None:
             say(
-                f"figures advanced again after {seconds[0]:.1f} s, at most {seconds[1]:.1f} s ({title})"
+                f"figures of killed workers advanced again after {found.median_s:.1f} s, at most "
+                f"{found.max_s:.1f} s ({found.count}, {title})"
             )
     say(
         f"folded {accounts['folded']:,} events, {accounts['late']:,} of them late; set apart "

@@ -79,9 +79,13 @@ class WorkerProcess:
 
     async def partitions(self) -> int:
         """How many partitions it folds now."""
+        return len(await self.held() or ())
+
+    async def held(self) -> tuple[str, ...] | None:
+        """The partitions that it folds now, as "topic/number"; ``None`` where it does not answer."""
         health = await self.ask("/healthz")
         details: dict[str, Any] = health.get("details", {})
-        return int(details.get("assigned_partitions", 0))
+        return tuple(details["partitions"]) if "partitions" in details else None
 
     async def ask(self, path: str) -> dict[str, Any]:
         """What its server answers, as JSON; empty where there is no answer within 2 s."""

@@ -9,7 +9,7 @@ import pytest
 from liveshop.chaos.chart import draw_chart
 from liveshop.chaos.plan import Fault, Kind
 from liveshop.chaos.record import Record
-from liveshop.chaos.timeline import Happening, Recovery, Sample
+from liveshop.chaos.timeline import Happening, Outage, Recovery, Sample
 from liveshop.reconcile import Reconciliation
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -33,7 +33,12 @@ def record(samples: int = 30, who: str = "worker-1") -> Record:
             Sample(float(at_s), 34 * at_s, at_s % 7, 1_000 * at_s, 900 * at_s, 2, True)
             for at_s in range(samples)
         ],
-        recoveries=[Recovery(4.0, who, 9.5, alone=True), Recovery(9.0, who, None, alone=False)],
+        outages=[Outage(who, 4.0, 10.0), Outage("store", 11.0, 13.5)],
+        recoveries=[
+            Recovery(4.0, who, 10, 9.5, 7.0, alone=True),
+            Recovery(8.0, who, 10, 12.0, 8.0, alone=False),
+            Recovery(9.0, who, 10, None, None, alone=False),
+        ],
         exits=[],
         farewells=[0, 0],
         replay_s=30.0,
@@ -73,6 +78,12 @@ def test_the_record_holds_the_seed_the_plan_and_the_recoveries() -> None:
     assert document["seed"] == 7
     assert document["kills"] == 1
     assert document["plan"] == [{"at_s": 4.0, "kind": "kill worker", "lasts_s": 2.0, "pick": 1}]
-    assert document["recovery"]["all"] == {"median_s": 9.5, "max_s": 9.5}
+    found = {kind: document["recovery"][kind] for kind in ("raw", "undisturbed", "alone")}
+    assert found == {
+        "raw": {"count": 2, "median_s": 10.75, "max_s": 12.0},
+        "undisturbed": {"count": 2, "median_s": 7.5, "max_s": 8.0},
+        "alone": {"count": 1, "median_s": 9.5, "max_s": 9.5},
+    }
+    assert document["outages"][1] == {"who": "store", "began_s": 11.0, "ended_s": 13.5}
     assert len(document["samples"]["lag"]) == 30
     assert document["line"].startswith("reconciled: ")
