@@ -87,12 +87,7 @@ class ClickHouseStore:
             if error.code != UNKNOWN_DATABASE:
                 raise
             self._create_database()
-        try:
-            apply_migrations(self, self._run)
-        except ServerRefused as error:
-            if error.code in RIGHTS_CODES:
-                raise self._misconfigured("may not create the tables", error) from error
-            raise
+        apply_migrations(self, self._run)
 
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert equally long columns as one block; see ``schemas.store.Store.insert``."""
@@ -130,25 +125,20 @@ class ClickHouseStore:
             client.disconnect()
 
     def _run(self, statement: str) -> None:
-        with self._connected() as client:
+        with self._connected("may not create the tables") as client:
             client.execute(statement)
 
     def _create_database(self) -> None:
-        try:
-            with self._translated():
-                client = self._open(database="")
-                try:
-                    client.execute(f"CREATE DATABASE IF NOT EXISTS {self._settings.database}")
-                finally:
-                    client.disconnect()
-        except ServerRefused as error:
-            if error.code in RIGHTS_CODES:
-                raise self._misconfigured("may not create the database", error) from error
-            raise
+        with self._translated("may not create the database"):
+            client = self._open(database="")
+            try:
+                client.execute(f"CREATE DATABASE IF NOT EXISTS {self._settings.database}")
+            finally:
+                client.disconnect()
 
     @contextmanager
-    def _connected(self) -> Iterator[Client]:
-        """A live connection for one call."""
+    def _connected(self, without_right: str = "lacks a right") -> Iterator[Client]:
+        """A live connection for one call; ``without_right`` is said of a user who may not."""
         try:
             client = self._login()
         except ServerRefused as error:
@@ -159,7 +149,7 @@ class ClickHouseStore:
                     "a worker creates it when it starts",
                 ) from error
             raise
-        with self._translated():
+        with self._translated(without_right):
             yield client
 
     def _login(self) -> Client:
@@ -203,12 +193,16 @@ class ClickHouseStore:
         except driver.ServerException as error:
             client.disconnect()
             if error.code in LOGIN_CODES:
-                raise self._misconfigured("cannot log in", error) from error
+                raise self._misconfigured("cannot log in", first_line(str(error))) from error
             raise
         except _NETWORK_ERRORS as error:
             client.disconnect()
             if self._has_answered:
                 raise
+            if isinstance(error, EOFError) and database and self._answers_without_database():
+                raise self._lacks_right(
+                    f"may not use the database {database!r}", "the server hangs up"
+                ) from None
             raise StoreMissing(
                 f"no ClickHouse server answers at {settings.address}",
                 f"start one, or correct the store's address ({_network_reason(error)})",
@@ -217,14 +211,25 @@ class ClickHouseStore:
         self._has_answered = True
         return client
 
-    def _misconfigured(self, what: str, error: Exception) -> StoreMisconfigured:
+    def _answers_without_database(self) -> bool:
+        """Old servers hang up without a word on a user who may not see a database."""
+        try:
+            self._open(database="").disconnect()
+        except (StoreUnavailable, StoreRejected, driver.Error, EOFError, OSError):
+            return False
+        self._has_answered = False
+        return True
+
+    def _lacks_right(self, to: str, reason: str) -> StoreMisconfigured:
+        return self._misconfigured(to, f"docs/security.md lists the rights it needs ({reason})")
+
+    def _misconfigured(self, what: str, hint: str) -> StoreMisconfigured:
         return StoreMisconfigured(
-            f"user {self._settings.user!r} {what} at {self._settings.address}",
-            first_line(str(error)),
+            f"user {self._settings.user!r} {what} at {self._settings.address}", hint
         )
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, without_right: str = "lacks a right") -> Iterator[None]:
         """Turn the driver's errors into ours, and throw the connection away after any."""
         try:
             yield
@@ -233,6 +238,9 @@ class ClickHouseStore:
             match error:
                 case StoreUnavailable() | StoreRejected():
                     raise
+                case driver.ServerException() if error.code in RIGHTS_CODES:
+                    reason = first_line(error.message)
+                    raise self._lacks_right(without_right, reason) from error
                 case driver.ServerException():
                     raise from_code(error.code, error.message) from error
                 case _ if isinstance(error, _NETWORK_ERRORS):

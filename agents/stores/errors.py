@@ -58,8 +58,8 @@ TRANSIENT_CODES: Final = frozenset(
 )
 #: Wrong user (192), wrong or missing password (193, 194, 516), address not allowed (195).
 LOGIN_CODES: Final = frozenset({192, 193, 194, 195, 516})
-#: READONLY and ACCESS_DENIED
-RIGHTS_CODES: Final = frozenset({164, 497})
+#: READONLY, DATABASE_ACCESS_DENIED, QUERY_IS_PROHIBITED and ACCESS_DENIED
+RIGHTS_CODES: Final = frozenset({164, 291, 392, 497})
 UNKNOWN_DATABASE: Final = 81
 #: TABLE_ALREADY_EXISTS, TABLE_METADATA_ALREADY_EXISTS, DATABASE_ALREADY_EXISTS
 ALREADY_EXISTS: Final = frozenset({57, 58, 82})

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from signal import Signals
 from types import TracebackType
@@ -41,12 +42,27 @@ class ClickHouseServer:
     Args:
         directory: for data and log; created if it is missing, and kept at the end.
         config: the server's configuration file; ports and directories in it do not count.
+        login: ``user:password`` for :meth:`dsn`, where the configuration has others than the
+            default user.
+        env: for passwords that the configuration takes from there.
+        identity: PEM files of a certificate and its private key, to speak TLS on ``tls_port``.
     """
 
-    def __init__(self, directory: Path, config: Path = DEFAULT_CONFIG) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        config: Path = DEFAULT_CONFIG,
+        *,
+        login: str = "",
+        env: Mapping[str, str] | None = None,
+        identity: tuple[Path, Path] | None = None,
+    ) -> None:
         self.directory = directory.resolve()
         self.config = config
-        self.tcp_port, self.http_port = free_ports(2)
+        self.tcp_port, self.http_port, self.tls_port = free_ports(3)
+        self._login = login
+        self._env = dict(env or {})
+        self._identity = identity
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
@@ -73,9 +89,10 @@ class ClickHouseServer:
         """What the server printed."""
         return self.directory / "server.log"
 
-    def dsn(self, database: str = "liveshop") -> str:
-        """The address for ``open_store``."""
-        return f"clickhouse://127.0.0.1:{self.tcp_port}/{database}"
+    def dsn(self, database: str = "liveshop", *, login: str | None = None) -> str:
+        """The address for ``open_store``; ``login`` may name another user than the server's."""
+        user = self._login if login is None else login
+        return f"clickhouse://{user}{'@' if user else ''}127.0.0.1:{self.tcp_port}/{database}"
 
     def start(self) -> None:
         """Start the server and wait until it answers, at most 20 s; does nothing if it runs.
@@ -101,13 +118,28 @@ class ClickHouseServer:
             f"--tmp_path={data}/tmp/",  # noqa: S108 (inside of the data directory)
             f"--tcp_port={self.tcp_port}",
             f"--http_port={self.http_port}",
+            *self._tls_options(),
         ]
-        self._child = Child("clickhouse-server", command, log=self.log, cwd=self.directory)
+        self._child = Child(
+            "clickhouse-server", command, log=self.log, cwd=self.directory, env=self._env
+        )
         try:
             self._wait_until_it_answers(self._child)
         except BaseException:
             self.kill()
             raise
+
+    def _tls_options(self) -> list[str]:
+        if self._identity is None:
+            return []
+        certificate, key = self._identity
+        settings = {"certificateFile": certificate, "privateKeyFile": key}
+        return [
+            f"--tcp_port_secure={self.tls_port}",
+            # Of clients it wants no certificate.
+            "--openSSL.server.verificationMode=none",
+            *(f"--openSSL.server.{name}={file}" for name, file in settings.items()),
+        ]
 
     def stop(self) -> None:
         """End the server in good order, at most 20 s, and then by force."""

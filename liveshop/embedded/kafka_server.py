@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -51,7 +52,9 @@ _JVM: Final = (
 _SETTINGS: Final[dict[str, str | int]] = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
-    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "listener.security.protocol.map": (
+        "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL"
+    ),
     "auto.create.topics.enable": "false",
     # Groups.
     "group.initial.rebalance.delay.ms": 0,
@@ -96,6 +99,55 @@ def _pinned_version() -> str:
     return found[1] if found else "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Two more listeners of every node, named after what they speak.
+
+    ``SASL_SSL`` asks for user and password, by any mechanism; ``SSL`` for a certificate.
+
+    Attributes:
+        identity: PEM file of the nodes' private key and certificate, for the name 127.0.0.1.
+        trusted: PEM file of the authorities whose certificates are accepted of clients.
+        users: name → password; neither may hold a quote or a comma.
+    """
+
+    identity: Path
+    trusted: Path
+    users: Mapping[str, str] = field(repr=False)
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """Of ``server.properties``."""
+        plain = "".join(f' user_{name}="{word}"' for name, word in self.users.items())
+        module = "org.apache.kafka.common.security"
+        return {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(self.identity),
+            "ssl.truststore.type": "PEM",
+            "ssl.truststore.location": str(self.trusted),
+            "listener.name.ssl.ssl.client.auth": "required",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+            "listener.name.sasl_ssl.plain.sasl.jaas.config": (
+                f"{module}.plain.PlainLoginModule required{plain};"
+            ),
+            **{
+                f"listener.name.sasl_ssl.scram-sha-{bits}.sasl.jaas.config": (
+                    f"{module}.scram.ScramLoginModule required;"
+                )
+                for bits in (256, 512)
+            },
+        }
+
+    @property
+    def accounts(self) -> list[str]:
+        """Options of the formatting tool that create the users of SCRAM."""
+        return [
+            f"--add-scram=SCRAM-SHA-{bits}=[name={name},password={word}]"
+            for name, word in self.users.items()
+            for bits in (256, 512)
+        ]
+
+
 @dataclass
 class _Node:
     """One broker that is a controller as well; its ports and directory outlive its process."""
@@ -103,6 +155,8 @@ class _Node:
     number: int
     port: int
     controller_port: int
+    #: Protocol → port, of :class:`Doors`.
+    door_ports: dict[str, int]
     directory: Path
     child: Child | None = field(default=None)
 
@@ -142,22 +196,33 @@ class KafkaServer:
             at the end.
         nodes: with three, topics may have three replicas, and one node may be missing.
         settings: of ``server.properties``, on top of our own.
+        doors: listeners with TLS. The one without stays open, and is how we see that it is up.
     """
 
     def __init__(
-        self, directory: Path, nodes: int = 1, settings: dict[str, str | int] | None = None
+        self,
+        directory: Path,
+        nodes: int = 1,
+        settings: dict[str, str | int] | None = None,
+        doors: Doors | None = None,
     ) -> None:
         if nodes < 1:
             raise UsageError(f"A cluster of {nodes} nodes cannot be.", "Give 1, or 3.")
         self.directory = directory.resolve()
-        ports = free_ports(2 * nodes)
+        protocols = () if doors is None else ("SASL_SSL", "SSL")
+        ports = iter(free_ports((2 + len(protocols)) * nodes))
         self._nodes = [
             _Node(
-                number, ports[2 * number], ports[2 * number + 1], self.directory / f"node-{number}"
+                number=number,
+                port=next(ports),
+                controller_port=next(ports),
+                door_ports={protocol: next(ports) for protocol in protocols},
+                directory=self.directory / f"node-{number}",
             )
             for number in range(nodes)
         ]
-        self._settings = dict(settings or {})
+        self._settings = {**({} if doors is None else doors.settings), **(settings or {})}
+        self._accounts = [] if doors is None else doors.accounts
 
     def __enter__(self) -> Self:
         self.start()
@@ -175,6 +240,10 @@ class KafkaServer:
     def address(self) -> str:
         """``host:port`` of every node, with commas in between."""
         return ",".join(f"127.0.0.1:{node.port}" for node in self._nodes)
+
+    def address_of(self, protocol: str) -> str:
+        """The same for the listeners of :class:`Doors`, ``SASL_SSL`` or ``SSL``."""
+        return ",".join(f"127.0.0.1:{node.door_ports[protocol]}" for node in self._nodes)
 
     @property
     def pids(self) -> list[int | None]:
@@ -250,7 +319,9 @@ class KafkaServer:
             tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
             with node.log.open("ab") as log:
                 job = subprocess.Popen(  # noqa: S603 (the command is our own)
-                    [*tool, "-t", _CLUSTER_ID, "-c", str(draft)], stdout=log, stderr=log
+                    [*tool, "-t", _CLUSTER_ID, "-c", str(draft), *self._accounts],
+                    stdout=log,
+                    stderr=log,
                 )
             jobs.append((node, draft, job))
         for node, draft, job in jobs:
@@ -265,13 +336,14 @@ class KafkaServer:
     def _configuration(self, node: _Node) -> dict[str, str | int]:
         replicas = min(3, len(self._nodes))
         in_sync = max(1, replicas - 1)
+        clients = {"PLAINTEXT": node.port, **node.door_ports}
+        advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in clients.items())
         return {
             **_SETTINGS,
             "node.id": node.number,
             "log.dirs": str(node.directory / "data"),
-            "listeners": f"PLAINTEXT://127.0.0.1:{node.port},"
-            f"CONTROLLER://127.0.0.1:{node.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{node.port}",
+            "listeners": f"{advertised},CONTROLLER://127.0.0.1:{node.controller_port}",
+            "advertised.listeners": advertised,
             "controller.quorum.voters": ",".join(
                 f"{one.number}@127.0.0.1:{one.controller_port}" for one in self._nodes
             ),

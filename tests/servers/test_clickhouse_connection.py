@@ -23,7 +23,7 @@ from liveshop.embedded.clickhouse_server import DEFAULT_CONFIG, ClickHouseServer
 from schemas.errors import Unavailable, UsageError
 from schemas.store import Store, StoreRejected, StoreUnavailable
 from tests.contract.rows import TEN, activity, insert_rows
-from tests.fixtures.clickhouse import need_clickhouse
+from tests.fixtures.clickhouse import READER, WORKER, need_clickhouse
 from tests.fixtures.tls import make_certificate, tls_door
 
 pytestmark = pytest.mark.clickhouse
@@ -242,6 +242,33 @@ def test_a_user_who_may_only_read_can_query_but_not_create(
     viewer.close()
     with pytest.raises(UsageError, match="may not create the database"):
         open_store(f"{address}/missing").ensure_schema()
+
+
+def test_the_documented_accounts_can_do_what_they_must_and_no_more(
+    clickhouse_server: ClickHouseServer, clickhouse_dsn: str
+) -> None:
+    worker = open_store(clickhouse_dsn)
+    worker.ensure_schema()
+    insert_rows(worker, "activity_window", activity("a", TEN, views=3))
+    reader = open_store(clickhouse_dsn.replace(WORKER, READER))
+    assert reader.query("SELECT views FROM room_summary") == [{"views": 3}]
+    for forbidden in (
+        lambda: insert_rows(reader, "activity_window", activity("b", TEN, views=3)),
+        lambda: reader.query("DROP TABLE activity_window"),
+        reader.ensure_schema,
+        lambda: worker.query("CREATE DATABASE theirs"),
+        lambda: worker.query("SELECT * FROM theirs.room_summary"),
+    ):
+        with pytest.raises(UsageError, match=r"(lacks a right|may not create the tables)") as caught:
+            forbidden()
+        assert "docs/security.md" in caught.value.hint
+        assert isinstance(caught.value, StoreRejected)
+    theirs = open_store(clickhouse_server.dsn("theirs"))
+    for call in (theirs.ensure_schema, lambda: theirs.query("SELECT 1")):
+        with pytest.raises(UsageError, match="may not use the database 'theirs'"):
+            call()
+    for store in (worker, reader, theirs):
+        store.close()
 
 
 def test_a_database_that_does_not_exist_yet_is_no_mystery(
