@@ -28,6 +28,7 @@ class AppConfig:
         partitions: partitions of the event topics, for those that are created.
         session_timeout_s: after this long without a heartbeat a worker has lost its partitions.
         rebalance_timeout_s: how long the group waits for its members.
+        start_wait_s: for how long a broker that is away at the start is waited for.
         max_poll_records: records in one fetch, over all partitions.
         max_fetch_bytes: bytes in one fetch, per partition.
         datadir: where Faust may put files.
@@ -39,6 +40,7 @@ class AppConfig:
     partitions: int = 4
     session_timeout_s: float = 6.0
     rebalance_timeout_s: float = 6.0
+    start_wait_s: float = 0.0
     max_poll_records: int = 10_000
     max_fetch_bytes: int = 4 * 1024 * 1024
     datadir: str = "/tmp"  # noqa: S108 - nothing is written there without tables
@@ -73,6 +75,7 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
         producer_max_request_size=MAX_REQUEST_BYTES,
     )
     app.transport.positions = pipeline
+    app.transport.start_wait_s = config.start_wait_s
     for topic in EVENT_TOPICS:
         _fold_agent(app, pipeline, topic)
     totals = app.topic(

@@ -24,13 +24,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from aiokafka.errors import KafkaConnectionError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from agents.waiting import until_there
+from schemas.errors import Unavailable
 from streams.batch import Batch
 
 logger = logging.getLogger(__name__)
@@ -43,6 +47,8 @@ _FULL_S = 0.01
 #: fetch per broker under way, so that is also how long the others may have to wait for theirs:
 #: Faust's 1.5 s would be added to the latency, and to every few thousand records of a backlog.
 FETCH_MAX_WAIT_MS = 50
+#: How long a client that finds no broker rests.
+_REST_S = 0.5
 
 
 class Positions(Protocol):
@@ -85,7 +91,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _create_worker_consumer(self, transport: Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # before its start; Faust has no setting
+        rest_while_away(consumer._client)
         return consumer
+
+    async def on_start(self) -> None:
+        """Connect."""
+
+        async def connect() -> None:
+            try:
+                await super(ConsumerThread, self).on_start()
+            except KafkaConnectionError:
+                await self._consumer.stop()
+                raise
+
+        await self.transport.until_there(connect)
 
     async def reaches(self, tp: TP, position: int) -> bool:
         """See :class:`LogBounds`."""
@@ -276,13 +295,74 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         committed: bool = await super().commit(topics, start_new_transaction)
         return committed
 
-    async def commit_now(self) -> None:
-        """Commit what has been acknowledged, without waiting for the commit loop."""
-        await self.commit()
+
+class Producer(driver.Producer):  # type: ignore[misc]
+    """Waits for a broker that is away when it starts."""
+
+    def _new_producer(self) -> Any:
+        producer = super()._new_producer()
+        rest_while_away(producer.client)
+        return producer
+
+    async def on_start(self) -> None:
+        """Connect."""
+
+        async def connect() -> None:
+            try:
+                await super(Producer, self).on_start()
+            except KafkaConnectionError:
+                await self._producer.stop()
+                raise
+
+        await self.transport.until_there(connect)
 
 
 class Transport(driver.Transport):  # type: ignore[misc]
     """The aiokafka transport with batches. ``positions`` must be set before the app starts."""
 
     Consumer = Consumer
+    Producer = Producer
     positions: Positions
+    #: For how long a broker that is away at the start is waited for.
+    start_wait_s: float = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Set to end that wait, from any thread.
+        self.give_up = threading.Event()
+
+    async def until_there(self, connect: Callable[[], Awaitable[None]]) -> None:
+        """Connect to the broker, as soon as there is one.
+
+        Raises:
+            Unavailable: there is none for too long, or nobody waits any more.
+        """
+        addresses = driver.server_list(self.url, self.default_port)
+
+        async def attempt() -> None:
+            try:
+                await connect()
+            except KafkaConnectionError as error:
+                raise Unavailable(
+                    f"No Kafka broker answers at {', '.join(addresses)}.",
+                    "Start it, or give its address in LIVESHOP_BROKERS.",
+                ) from error
+
+        await until_there(attempt, self.start_wait_s, is_over=self.give_up.is_set)
+
+
+def rest_while_away(client: Any) -> None:
+    """Let an aiokafka client that finds no broker rest before it looks again.
+
+    Its sender and fetcher ask for metadata again in the moment in which they got none, thousands
+    of times a second, and each attempt is two lines in the log.
+    """
+    look = client._metadata_update
+
+    async def look_and_rest(*args: Any) -> bool:
+        found: bool = await look(*args)
+        if not found:
+            await asyncio.sleep(_REST_S)
+        return found
+
+    client._metadata_update = look_and_rest

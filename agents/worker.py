@@ -22,8 +22,10 @@ from agents.live.trust import Trust
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline, PipelineConfig
 from agents.sink import Sink
+from agents.waiting import until_there
+from schemas.errors import Unavailable
 from schemas.rows import COLUMNS
-from schemas.store import Store
+from schemas.store import Store, StoreUnavailable
 from schemas.topics import EVENT_TOPICS
 from streams.windows import WindowPolicy
 
@@ -106,7 +108,9 @@ class Worker:
             self.health,
             token=self.config.token,
         )
-        await self.sink.start()
+        await until_there(
+            self.sink.start, self.config.app.start_wait_s, StoreUnavailable, stop.is_set
+        )
         app = create_app(self.config.app, self.pipeline, self.board)
         await server.start()
         try:
@@ -119,7 +123,8 @@ class Worker:
             await self.sink.stop()
 
     async def _work(self, app: faust.App, stop: asyncio.Event) -> None:
-        await app.start()
+        if not await _start(app, stop):
+            return
         self.pipeline.attach(app.consumer)
         duties = [
             asyncio.create_task(coroutine, name=name)
@@ -208,6 +213,25 @@ class Worker:
                 "lag_records": self._lag,
             },
         )
+
+
+async def _start(app: faust.App, stop: asyncio.Event) -> bool:
+    """Start Faust, which may have to wait for a broker; ``False`` if ``stop`` was set meanwhile."""
+
+    async def give_up() -> None:
+        await stop.wait()
+        app.transport.give_up.set()
+
+    giving_up = asyncio.create_task(give_up())
+    try:
+        await app.start()
+    except Unavailable:
+        if stop.is_set():
+            return False
+        raise
+    finally:
+        giving_up.cancel()
+    return True
 
 
 def _end_seen(app: faust.App, tp: TP) -> int:

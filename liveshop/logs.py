@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
+from collections.abc import Callable
 from typing import Final
 
 from schemas.errors import LiveshopError
@@ -11,6 +14,9 @@ from schemas.errors import LiveshopError
 _OURS: Final = frozenset(
     {"agents", "benchmarks", "liveshop", "producers", "reports", "schemas", "streams"}
 )
+
+#: Different complaints that are told apart; some contain an address or a number.
+_COMPLAINTS_KEPT: Final = 256
 
 
 def is_ours(record: logging.LogRecord) -> bool:
@@ -29,6 +35,45 @@ def log_warnings() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
+class Throttle:
+    """A filter that lets the same complaint of a library through once per interval.
+
+    What it left out meanwhile is counted, and said the next time. While no broker answers, aiokafka
+    complains tens of times a second.
+
+    Args:
+        interval_s: how often a complaint may be heard.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, interval_s: float = 10.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._interval_s = interval_s
+        self._clock = clock
+        #: Complaint → when it was heard, and how often it was left out since; the oldest first.
+        self._heard: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged; adds to it how many before it were not."""
+        if record.levelno < logging.WARNING or is_ours(record):
+            return True
+        complaint = (record.name, str(record.msg))
+        now_s = self._clock()
+        heard_s, left_out = self._heard.get(complaint, (-math.inf, 0))
+        if now_s - heard_s < self._interval_s:
+            self._heard[complaint] = (heard_s, left_out + 1)
+            return False
+        self._heard.pop(complaint, None)
+        self._heard[complaint] = (now_s, 0)
+        if len(self._heard) > _COMPLAINTS_KEPT:
+            del self._heard[next(iter(self._heard))]
+        if left_out:
+            record.msg = f"{record.getMessage()} ({left_out} more like it were left out)"
+            record.args = None
+        return True
+
+
 class WorkerLog:
     """A worker's log on standard error.
 
@@ -44,6 +89,7 @@ class WorkerLog:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handler.addFilter(self._passes)
+        handler.addFilter(Throttle())
         logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
     def _passes(self, record: logging.LogRecord) -> bool:

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         "brokers refuse less than 6 s unless told otherwise",
     )
     rebalance_timeout_s: float = Field(6.0, gt=0, allow_inf_nan=False)
+    start_wait_s: float = Field(
+        120.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="for how long a worker that starts waits for a broker or store that is away",
+    )
     stall_s: float = Field(120.0, gt=0, allow_inf_nan=False)
     log_level: LogLevel = Field("WARNING", description="of the worker's log on standard error")
 

@@ -23,6 +23,7 @@ def worker_config(settings: Settings) -> WorkerConfig:
             partitions=settings.partitions,
             session_timeout_s=settings.session_timeout_s,
             rebalance_timeout_s=settings.rebalance_timeout_s,
+            start_wait_s=settings.start_wait_s,
         ),
         pipeline=PipelineConfig(
             flush_interval_ms=settings.flush_interval_ms,

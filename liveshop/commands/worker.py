@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agents.stores import open_store
+from agents.waiting import until_there
 from liveshop.commands.options import Brokers, Partitions, Port, StoreAddress
 from liveshop.console import note, tell
 from liveshop.credentials import (
@@ -60,7 +61,10 @@ def worker(
 
 async def _work(settings: Settings, log: WorkerLog) -> None:
     security = kafka_security(settings)
-    await ensure_topics(settings.brokers, settings.asked_partitions, security=security)
+    await until_there(
+        lambda: ensure_topics(settings.brokers, settings.asked_partitions, security=security),
+        settings.start_wait_s,
+    )
     writer = open_store(store_address(settings))
     try:
         await _fold(settings, log, writer)

@@ -66,6 +66,8 @@ class Stack:
         settings = {
             **{name: value for name, value in quick.items() if name not in os.environ},
             **own,
+            # What is not there when a demo begins will not come.
+            "LIVESHOP_START_WAIT_S": "0",
             **OWN_STORE,  # Its address is complete: a password stands in it.
             "LIVESHOP_BROKERS": self.brokers,
             "LIVESHOP_STORE": self.store,

@@ -55,7 +55,8 @@ def refused(directory: Path, *arguments: str, **env: str) -> tuple[str, str]:
     ],
 )
 def test_a_broker_that_is_not_there(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    sentence, hint = refused(tmp_path, *arguments, "--brokers", NOWHERE)
+    env = {"LIVESHOP_START_WAIT_S": "0"}
+    sentence, hint = refused(tmp_path, *arguments, "--brokers", NOWHERE, **env)
     assert f"No Kafka broker answers at {NOWHERE}." in sentence
     assert "LIVESHOP_BROKERS" in hint
 

@@ -121,3 +121,28 @@ def test_a_broker_that_comes_back_in_the_middle_of_the_show_changes_no_figure(
     outcome = run_on(tmp_path, broker.address, clickhouse_dsn, 4, workers=2, disturb=come_back)
     assert_exact(outcome)
     assert [worker.restarts for worker in workers] == [0, 0]
+    # While no broker answers, aiokafka would complain a hundred times a second, or thousands.
+    complaints = [len(worker.child.log.read_text().splitlines()) for worker in workers]
+    assert max(complaints) < 100
+
+
+def test_a_worker_that_starts_while_the_broker_is_away_waits_for_it(
+    tmp_path: Path, own_kafka_server: KafkaServer, clickhouse_dsn: str
+) -> None:
+    broker = own_kafka_server
+    env = {**QUICK, "LIVESHOP_BROKERS": broker.address, "LIVESHOP_STORE": clickhouse_dsn}
+
+    async def start_too_early() -> None:
+        broker.kill()
+        worker = WorkerProcess("worker-1", tmp_path, free_port(), env)
+        with worker.child:
+            await asyncio.sleep(3)
+            broker.launch()
+            await worker.ready()
+            said = worker.child.log.read_text()
+            assert said.count("No Kafka broker answers") == 1
+            assert "Waiting for it, at most 120 s." in said
+            assert "Traceback" not in said
+            assert worker.stop() == 0
+
+    asyncio.run(start_too_early())

@@ -18,7 +18,7 @@ from agents.stores.errors import ServerRefused
 from liveshop.console import say, tolerate_any_terminal
 from liveshop.embedded.rundir import run_directory
 from liveshop.embedded.workers import last_words
-from liveshop.logs import WorkerLog
+from liveshop.logs import Throttle, WorkerLog
 from liveshop.manifest import need_writable
 from liveshop.screen import figures_line
 from liveshop.stores import need_schema
@@ -180,3 +180,34 @@ def test_a_worker_logs_libraries_only_once_it_works(capsys: pytest.CaptureFixtur
     assert "ours" in said
     assert "lost the broker" in said
     assert "crashed" not in said
+
+
+# --- complaints ----------------------------------------------------------------------------------
+
+
+def test_a_complaint_that_is_repeated_is_heard_once_per_interval_with_the_number_left_out() -> None:
+    now_s = 0.0
+    throttle = Throttle(10.0, lambda: now_s)
+
+    def heard(name: str, message: str, *args: object, level: int = logging.ERROR) -> str | None:
+        record = logging.LogRecord(name, level, "", 0, message, args, None)
+        return record.getMessage() if throttle.filter(record) else None
+
+    assert heard("aiokafka", "no node %s: %s", 1, "refused") == "no node 1: refused"
+    for _ in range(1_000):
+        now_s += 0.009
+        assert heard("aiokafka", "no node %s: %s", 1, "refused") is None
+    assert heard("aiokafka", "another thing") == "another thing"
+    assert heard("agents.sink", "ours") == heard("agents.sink", "ours") == "ours"
+    assert heard("aiokafka", "news", level=20) == heard("aiokafka", "news", level=20) == "news"
+    now_s = 11.0
+    again = heard("aiokafka", "no node %s: %s", 2, "100 % refused")
+    assert again == "no node 2: 100 % refused (1000 more like it were left out)"
+    assert heard("aiokafka", "no node %s: %s", 2, "refused") is None
+
+
+def test_complaints_that_are_all_different_take_no_memory_for_ever() -> None:
+    throttle = Throttle()
+    for number in range(1_000):
+        throttle.filter(logging.LogRecord("faust", logging.ERROR, "", 0, f"{number}", (), None))
+    assert len(throttle._heard) <= 256
