@@ -56,6 +56,11 @@ TRANSIENT_CODES: Final = frozenset(
         999,  # KEEPER_EXCEPTION
     }
 )
+#: What the server passes on from its libraries: POCO_EXCEPTION, STD_EXCEPTION, UNKNOWN_EXCEPTION.
+#: A directory that cannot be made on a full disk is one of them.
+FOREIGN_CODES: Final = frozenset({1000, 1001, 1002})
+#: In the words of strerror, and of Poco.
+_NO_SPACE: Final = "no space left on device"
 #: Wrong user (192), wrong or missing password (193, 194, 516), address not allowed (195).
 LOGIN_CODES: Final = frozenset({192, 193, 194, 195, 516})
 #: READONLY, DATABASE_ACCESS_DENIED, QUERY_IS_PROHIBITED and ACCESS_DENIED
@@ -88,7 +93,8 @@ class ServerRefused(StoreRejected):
 
 def from_code(code: int, message: str) -> StoreError:
     """The error to raise for an error that the store answered with."""
-    if code in TRANSIENT_CODES:
+    disk_is_full = code in FOREIGN_CODES and _NO_SPACE in message.lower()
+    if code in TRANSIENT_CODES or disk_is_full:
         return StoreUnavailable(f"ClickHouse error {code}: {first_line(message)}")
     return ServerRefused(code, message)
 
