@@ -40,10 +40,9 @@ async def answering(bootstrap: str, security: KafkaSecurity = PLAINTEXT) -> Asyn
     """Turn a broker that does not answer in time, or not to us, into one clear sentence.
 
     Raises:
-        Unavailable: nothing answers there, or what answers is no Kafka broker, or not one that
-            we trust.
-        UsageError: the address is not of the form ``HOST:PORT``, or the broker refuses user,
-            password or certificate.
+        Unavailable: nothing answers there, or what answers is no Kafka broker.
+        UsageError: the address is not of the form ``HOST:PORT``, the broker cannot be trusted, or
+            it refuses user, password or certificate. Waiting does not help.
     """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -90,7 +89,7 @@ def _reason(place: str, security: KafkaSecurity, error: Exception) -> LiveshopEr
     """What a failed connection says about the settings; ``None`` if it says nothing."""
     match error:
         case ssl.SSLCertVerificationError():
-            return Unavailable(
+            return UsageError(
                 f"The certificate of the Kafka broker at {place} cannot be trusted: "
                 f"{error.verify_message.rstrip('.')}.",
                 "Name the file of its authority in LIVESHOP_KAFKA_CA_FILE, and the broker as its "
@@ -108,7 +107,7 @@ def _reason(place: str, security: KafkaSecurity, error: Exception) -> LiveshopEr
                 "Set LIVESHOP_KAFKA_SASL_MECHANISM to one that the broker has enabled.",
             )
         case ssl.SSLError() | IllegalSaslStateError():
-            return Unavailable(
+            return UsageError(
                 f"Kafka at {place} does not speak {security.protocol}.", _PROTOCOL_HINT
             )
         case KafkaError() | ConnectionResetError() | ConnectionAbortedError():

@@ -110,7 +110,7 @@ async def _create(admin: Any, topics: list[NewTopic]) -> None:
             continue
         reason = next((text for text in detail if text), error.__name__)
         raise UsageError(
-            f"The broker refuses to create the topic {name}: {reason}.",
+            f"The broker refuses to create the topic {name}: {reason.rstrip('.')}.",
             "Create it by hand, or give the user of this connection the right to.",
         )
 
