@@ -292,22 +292,27 @@ class Pipeline:
         began = time.perf_counter()
         self._unflushed = 0
         self._room.set()
-        taken = [fold.take() for fold in self.folds.values() if fold.is_dirty]  # 1
+        folds = [fold for fold in self.folds.values() if fold.is_dirty]
+        taken = [fold.take() for fold in folds]  # 1
         if taken:
             await self._sink.write_rows(taken)  # 2
             if self.publish is not None:
                 await self.publish(taken)  # 3
             await self._sink.write_checkpoints(taken)  # 4
-            self._acknowledge(taken)  # 5
-            self._measure(taken, time.perf_counter() - began)
+            # A partition that went away meanwhile may be back, with a fold that is further on.
+            ours = [one for fold, one in zip(folds, taken, strict=True) if self._holds(fold)]
+            self._acknowledge(ours)  # 5
+            self._measure(ours, time.perf_counter() - began)
+
+    def _holds(self, fold: PartitionFold) -> bool:
+        return self.folds.get(TP(fold.topic.name, fold.partition)) is fold
 
     def _acknowledge(self, taken: Sequence[Taken]) -> None:
         for one in taken:
             tp = TP(one.checkpoint.topic, one.checkpoint.partition)
-            if tp in self.folds:
-                self.flushed[tp] = one.checkpoint.next_offset
-                if self._consumer is not None:
-                    self._consumer.acknowledge(tp, one.checkpoint.next_offset)
+            self.flushed[tp] = one.checkpoint.next_offset
+            if self._consumer is not None:
+                self._consumer.acknowledge(tp, one.checkpoint.next_offset)
 
     def _measure(self, taken: Sequence[Taken], seconds: float) -> None:
         metrics, now_ms = self._metrics, time.time() * 1_000
@@ -325,7 +330,7 @@ class Pipeline:
         metrics, checkpoint = self._metrics, taken.checkpoint
         tp = TP(checkpoint.topic, checkpoint.partition)
         now = checkpoint.counts
-        before = self._counted.get(tp, now)
+        before = self._counted[tp]
         self._counted[tp] = now
         metrics.consumed.labels(tp.topic).inc(now.consumed - before.consumed)
         metrics.folded.labels(tp.topic).inc(now.folded - before.folded)
