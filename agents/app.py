@@ -11,6 +11,7 @@ from faust.types import TP
 from agents.deadletters import MAX_REQUEST_BYTES, DeadLetterMail
 from agents.leaderboard import LeaderboardAgent, totals_message
 from agents.pipeline import Pipeline
+from agents.stamps import stamp
 from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import DEAD_LETTERS, EVENT_TOPICS, KOL_TOTALS, Topic
 from streams.batch import Batch
@@ -136,7 +137,8 @@ def _publisher(app: faust.App) -> Callable[[Sequence[Taken]], Awaitable[None]]:
                 await letters.post(*origin, letter)
             message = totals_message(one)
             if message is not None:
-                sent.append(await totals.send(key="/".join(origin).encode(), value=message))
+                key, at = "/".join(origin).encode(), stamp(one.appended_ms)
+                sent.append(await totals.send(key=key, value=message, timestamp=at))
         for receipt in sent:
             await receipt
         await letters.delivered()

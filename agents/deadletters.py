@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from aiokafka.errors import MessageSizeTooLargeError
 
+from agents.stamps import stamp
 from streams.fold import DeadLetter
 
 #: The largest request that the worker's producer sends.
@@ -25,7 +26,7 @@ CUT_KEY_BYTES: Final = 1024
 #: More than key, headers and the record's own frame need beside a value.
 _FRAME_BYTES: Final = 4 * 1024
 
-#: Hands over ``key``, ``value`` and ``headers``; returns what to wait for.
+#: Hands over ``key``, ``value``, ``headers`` and ``timestamp``; returns what to wait for.
 Send = Callable[..., Awaitable[Awaitable[Any]]]
 
 
@@ -73,7 +74,12 @@ class DeadLetterMail:
         }
         if cut_from is not None:
             headers["cut_from"] = str(cut_from).encode()
-        return await self._send(key=letter.key, value=letter.value, headers=headers)
+        return await self._send(
+            key=letter.key,
+            value=letter.value,
+            headers=headers,
+            timestamp=stamp(letter.appended_ms),
+        )
 
 
 def _cut(letter: DeadLetter) -> DeadLetter:

@@ -24,8 +24,14 @@ class Topic:
         self._error = error
 
     async def send(
-        self, *, key: bytes | None, value: bytes | None, headers: dict[str, bytes]
+        self,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: dict[str, bytes],
+        timestamp: float,
     ) -> Awaitable[Any]:
+        assert timestamp == 1.0, "the record's, for ours may be refused"
         assert len(key or b"") + len(value or b"") < MAX_REQUEST_BYTES
         receipt = asyncio.get_running_loop().create_future()
         if self._error:

@@ -18,6 +18,14 @@ def test_a_server_that_is_busy_or_short_of_something_can_be_asked_again(code: in
     assert isinstance(from_code(code, "x"), StoreUnavailable)
 
 
+@pytest.mark.parametrize(("words", "passes"), [("no space left on device", True), ("?", False)])
+def test_a_directory_that_cannot_be_made_is_a_full_disk_or_a_defect(
+    words: str, passes: bool
+) -> None:
+    found = from_code(1000, f"File access error: {words}: /data/tmp_insert_0_2_2_0")
+    assert isinstance(found, StoreUnavailable) is passes
+
+
 @pytest.mark.parametrize("code", [16, 27, 47, 53, 60, 62, 81, 123456])
 def test_a_defect_of_ours_is_not_retried(code: int) -> None:
     error = from_code(code, "x")
