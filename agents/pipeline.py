@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from faust.types import TP
 
 from agents.metrics import Metrics
+from agents.restore import sign, signature
 from agents.sink import Sink
 from agents.transport import Consumer, LogBounds
 from schemas.errors import UsageError
@@ -87,6 +88,8 @@ class Pipeline:
         self._room = asyncio.Event()
         self._room.set()
         self._counted: dict[TP, Counts] = {}
+        #: Offset of the record that was folded last, and when it was appended.
+        self._newest: dict[TP, tuple[int, int]] = {}
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         metrics.unflushed.set_function(self._count_unflushed)
 
@@ -135,12 +138,14 @@ class Pipeline:
             # Further than we wrote: it was another worker's for a while, and we never heard of it.
             if tp not in assigned or stored.get(tp, 0) > self.flushed[tp]:
                 self._forget(tp)
-        await self._load(sorted(assigned - self.folds.keys()))
+        missing = sorted(assigned - self.folds.keys())
+        await self._load(missing)
         if assigned:
             first = await log.earliest_offsets(*assigned)
             end = await log.highwaters(*assigned)
             for tp in assigned:
                 await self._check_bounds(tp, first[tp], end[tp], log)
+            await self._check_newest(missing, first, log)
             self._metrics.rebalances.inc()
         return {tp: self.folds[tp].next_offset for tp in assigned}
 
@@ -152,6 +157,8 @@ class Pipeline:
         }
         async for place, restored in self._sink.restore(folds.keys()):
             self._restore(folds[place], restored)
+            if newest := signature(restored.state):
+                self._newest[TP(*place)] = newest
         for tp, fold in zip(missing, folds.values(), strict=True):
             self.folds[tp] = fold
             self.flushed[tp] = fold.next_offset
@@ -181,6 +188,21 @@ class Pipeline:
             raise _created_anew(tp, f"ends at offset {end}", fold.next_offset)
         await self._skip_deleted(tp, fold, first)
 
+    async def _check_newest(
+        self, partitions: Iterable[TP], first: Mapping[TP, int], log: LogBounds
+    ) -> None:
+        """Compare the record that was folded last with the one that is in its place now.
+
+        It is gone where retention or compaction removed it; then there is nothing to compare.
+        """
+        known = {tp: self._newest[tp] for tp in partitions if tp in self._newest}
+        asked = {tp: offset for tp, (offset, _) in known.items() if offset >= first[tp]}
+        found = await log.appended_ms(asked) if asked else {}
+        for tp, appended_ms in found.items():
+            if appended_ms != known[tp][1]:
+                what = f"has another record at offset {asked[tp]} than the one that was folded"
+                raise _created_anew(tp, what, self.folds[tp].next_offset)
+
     async def _skip_deleted(self, tp: TP, fold: PartitionFold, first: int) -> None:
         """Count the records below ``first`` that were not folded: the log no longer has them.
 
@@ -205,6 +227,7 @@ class Pipeline:
         del self.folds[tp]
         self.flushed.pop(tp, None)
         self._counted.pop(tp, None)
+        self._newest.pop(tp, None)
 
     # --- folding -----------------------------------------------------------------------------
 
@@ -237,6 +260,8 @@ class Pipeline:
             await self.flush()
             known = await self._sink.known(tp.topic, tp.partition, opened.start, asked)
         fold.apply(opened, events, known)
+        if len(opened):
+            self._newest[tp] = (int(opened.offsets[-1]), int(opened.appended_ms[-1]))
         self._metrics.fold_seconds.labels(tp.topic).inc(time.perf_counter() - began)
         self._metrics.batch_records.observe(len(batch))
         self._unflushed += len(opened)
@@ -293,7 +318,7 @@ class Pipeline:
         self._unflushed = 0
         self._room.set()
         folds = [fold for fold in self.folds.values() if fold.is_dirty]
-        taken = [fold.take() for fold in folds]  # 1
+        taken = [self._signed(fold.take()) for fold in folds]  # 1
         if taken:
             await self._sink.write_rows(taken)  # 2
             if self.publish is not None:
@@ -306,6 +331,14 @@ class Pipeline:
 
     def _holds(self, fold: PartitionFold) -> bool:
         return self.folds.get(TP(fold.topic.name, fold.partition)) is fold
+
+    def _signed(self, taken: Taken) -> Taken:
+        checkpoint = taken.checkpoint
+        newest = self._newest.get(TP(checkpoint.topic, checkpoint.partition))
+        if newest is None:
+            return taken
+        state = sign(checkpoint.state, newest)
+        return replace(taken, checkpoint=replace(checkpoint, state=state))
 
     def _acknowledge(self, taken: Sequence[Taken]) -> None:
         for one in taken:

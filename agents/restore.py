@@ -265,6 +265,25 @@ class _Walk:
         return tail[len(tail) - self._wanted :] if len(tail) > self._wanted else tail
 
 
+def sign(state: bytes, newest: tuple[int, int]) -> bytes:
+    """The state of a fold, a JSON object, and the record that it folded last.
+
+    Should the topic be created anew, another record will be in its place. Workers of a version that
+    does not know it pass over it.
+
+    Args:
+        state: of the fold.
+        newest: offset of the record, and when it was appended, epoch milliseconds.
+    """
+    return b'{"newest":[%d,%d],%b' % (*newest, state[1:])
+
+
+def signature(state: Mapping[str, Any]) -> tuple[int, int] | None:
+    """What :func:`sign` added; ``None`` for a checkpoint of an older version."""
+    newest = state.get("newest")
+    return None if newest is None else (int(newest[0]), int(newest[1]))
+
+
 def pack(ids: Sequence[int]) -> str:
     """Ids as the store keeps them."""
     return base64.b64encode(np.asarray(ids, dtype="<u8").tobytes()).decode()

@@ -27,9 +27,10 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from time import monotonic
 from typing import Any, Protocol
 
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
@@ -39,8 +40,11 @@ from streams.batch import Batch
 
 logger = logging.getLogger(__name__)
 
-#: How long a record that should be there is waited for.
-_PROBE_MS = 5_000
+#: How long a record that should be there is waited for, and one that need not be.
+_REACH_S = 5.0
+_COMPARE_S = 2.0
+#: Of each partition that is looked at; a larger batch comes alone.
+_PROBE_BYTES = 64 * 1024
 #: How soon a full partition is looked at again.
 _FULL_S = 0.01
 #: How long the broker may wait for news of the partitions that a fetch asks for. aiokafka has one
@@ -79,6 +83,9 @@ class LogBounds(Protocol):
     async def reaches(self, tp: TP, position: int) -> bool:
         """Whether the log has every offset below a position, found out by reading it."""
 
+    async def appended_ms(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:
+        """When a record of each partition was appended; without those that are not there."""
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Runs aiokafka; cuts what it fetches into batches before anything can go missing."""
@@ -108,21 +115,43 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def reaches(self, tp: TP, position: int) -> bool:
         """See :class:`LogBounds`."""
-        reached: bool = await self.call_thread(self._reaches, tp, position)
-        return reached
+        found = await self.call_thread(self._first_at, {tp: position - 1}, _REACH_S)
+        # A log that is shorter makes the consumer begin anew, below the position.
+        return any(record.offset >= position - 1 for record in found.values())
 
-    async def _reaches(self, tp: TP, position: int) -> bool:
+    async def appended_ms(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:
+        """See :class:`LogBounds`."""
+        try:
+            found = await self.call_thread(self._first_at, offsets, _COMPARE_S)
+        except KafkaError as error:
+            logger.info("the records that were folded last could not be looked at: %s", error)
+            return {}
+        return {
+            tp: record.timestamp for tp, record in found.items() if record.offset == offsets[tp]
+        }
+
+    async def _first_at(self, offsets: Mapping[TP, int], limit_s: float) -> dict[TP, Any]:
+        """The first record at or above an offset of each partition, as far as there is one."""
         consumer = self._create_client_consumer(self.transport)
+        consumer._max_partition_fetch_bytes = _PROBE_BYTES
+        found: dict[TP, Any] = {}
         await consumer.start()
         try:
-            aiotp = driver.ensure_aiokafka_TP(tp)
-            consumer.assign([aiotp])
-            consumer.seek(aiotp, position - 1)
-            # A log that is shorter makes the consumer begin anew, below the position.
-            found = await consumer.getmany(aiotp, timeout_ms=_PROBE_MS, max_records=1)
-            return any(run and run[0].offset >= position - 1 for run in found.values())
+            wanted = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items()}
+            consumer.assign(list(wanted))
+            for aiotp, offset in wanted.items():
+                consumer.seek(aiotp, offset)
+            until = monotonic() + limit_s
+            while wanted and (left_s := until - monotonic()) > 0:
+                runs = await consumer.getmany(
+                    *wanted, timeout_ms=round(left_s * 1_000), max_records=1
+                )
+                for aiotp, (record, *_) in runs.items():
+                    found[TP(aiotp.topic, aiotp.partition)] = record
+                    del wanted[aiotp]
         finally:
             await consumer.stop()
+        return found
 
     async def seek_batched(self, positions: Mapping[TP, int]) -> None:
         """Seek, and begin a new chain of batches there."""
@@ -212,6 +241,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     async def reaches(self, tp: TP, position: int) -> bool:
         """See :class:`LogBounds`."""
         return await self._thread.reaches(tp, position)
+
+    async def appended_ms(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:
+        """See :class:`LogBounds`."""
+        return await self._thread.appended_ms(offsets)
 
     # --- delivery ----------------------------------------------------------------------------
 

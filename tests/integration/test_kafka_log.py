@@ -175,8 +175,15 @@ def test_records_that_retention_deleted_under_a_worker_that_was_too_slow_are_cou
         assert "retention deleted 60 records" in worker.log()
 
 
+@pytest.mark.parametrize(
+    ("records", "what"),
+    [
+        (40, "ends at offset 40"),
+        (140, "has another record at offset 99 than the one that was folded"),
+    ],
+)
 def test_a_topic_that_was_created_anew_while_no_worker_ran_is_refused(
-    tmp_path: Path, kafka: str, clickhouse_dsn: str
+    records: int, what: str, tmp_path: Path, kafka: str, clickhouse_dsn: str
 ) -> None:
     create_topics(kafka)
     say(kafka, 0, 100)
@@ -185,10 +192,10 @@ def test_a_topic_that_was_created_anew_while_no_worker_ran_is_refused(
         worker.account(CHAT, 100)
         worker.stop()
         recreate_chat(kafka)
-        say(kafka, 1_000, 1_040)
+        say(kafka, 1_000, 1_000 + records)
         worker.start()
         words = worker.last_words()
-        assert "live.chat/0 ends at offset 40, but the store has it folded up to 100" in words
+        assert f"live.chat/0 {what}, but the store has it folded up to 100" in words
         assert "Use a new database" in words
         assert "Traceback" not in words
 

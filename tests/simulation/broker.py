@@ -57,6 +57,15 @@ class Broker:
         end: int = self.end[tp]
         return position <= end
 
+    async def appended_ms(self, offsets: Mapping[TP, int]) -> Mapping[TP, int]:
+        """When a record of each partition was appended; without those that are not there."""
+        return {
+            tp: record.appended_ms
+            for tp, offset in offsets.items()
+            for record in self.logs[tp].records
+            if record.offset == offset >= self.first[tp]
+        }
+
     def fetch(self, tp: TP, position: int, size: int) -> Batch | None:
         """The next records from a position on; ``None`` at the end of the log.
 
