@@ -24,6 +24,13 @@ def is_ours(record: logging.LogRecord) -> bool:
     return record.name.partition(".")[0] in _OURS
 
 
+def is_no_login(record: logging.LogRecord) -> bool:
+    """Whether a record can be shown: aiokafka logs every request, a login with its password too."""
+    return record.name != "aiokafka.conn" or not any(
+        type(part).__name__.startswith("SaslAuthenticate") for part in record.args or ()
+    )
+
+
 def log_warnings() -> None:
     """For a command: our own warnings, and nothing of the libraries.
 
@@ -89,6 +96,7 @@ class WorkerLog:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handler.addFilter(self._passes)
+        handler.addFilter(is_no_login)
         handler.addFilter(Throttle())
         logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
