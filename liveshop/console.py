@@ -62,6 +62,14 @@ def complain(error: LiveshopError) -> None:
         tell(f"  hint: {error.hint}")
 
 
+def safe(content: str | bytes) -> str:
+    r"""Text that a terminal only ever shows: all that is not printable becomes ``\x1b`` or alike."""
+    text = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else content
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
 class Meter:
     """A progress bar with rate and time left; silent where nobody watches."""
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from agents.metrics import DEAD_LETTER_REASONS
+from liveshop.console import safe
 from producers.connection import answering
 from schemas.errors import Unavailable, UsageError
 from schemas.kafka_security import PLAINTEXT, KafkaSecurity
@@ -226,14 +227,6 @@ def _decoded_size(length: int, ending: str) -> int:
 
 
 # --- showing ----------------------------------------------------------------------------------
-
-
-def safe(content: str | bytes) -> str:
-    r"""Text that a terminal only ever shows: all that is not printable becomes ``\x1b`` or alike."""
-    text = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else content
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )
 
 
 def hexdump(content: bytes) -> Iterator[str]:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from liveshop.commands.options import AsJson, Brokers, StoreAddress
-from liveshop.console import say, say_bytes, tell
+from liveshop.console import safe, say, say_bytes, tell
 from liveshop.credentials import kafka_security, store_address
 from liveshop.deadletters import (
     PREVIEW_BYTES,
@@ -29,7 +29,6 @@ from liveshop.deadletters import (
     hexdump,
     list_letters,
     replay,
-    safe,
     to_replay,
 )
 from liveshop.settings import Settings, load_settings

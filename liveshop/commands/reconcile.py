@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from liveshop.commands.options import AsJson, Brokers, StoreAddress, positive
-from liveshop.console import console, meter, say, say_bytes, tell
+from liveshop.console import console, meter, safe, say, say_bytes, tell
 from liveshop.credentials import kafka_security, store_address
 from liveshop.manifest import read_manifest
 from liveshop.reconcile import Reconciliation
@@ -67,7 +68,8 @@ def show_differences(result: Reconciliation) -> None:
         return
     table = Table("what", "which", "currency", "figure", "truth", "store")
     for one in result.differences[:_SHOWN]:
-        table.add_row(one.scope, one.key, one.currency, one.figure, str(one.truth), str(one.store))
+        cells = (one.scope, one.key, one.currency, one.figure, str(one.truth), str(one.store))
+        table.add_row(*(escape(safe(cell)) for cell in cells))
     console.print(table)
     if len(result.differences) > _SHOWN:
         tell(f"… and {len(result.differences) - _SHOWN} more")

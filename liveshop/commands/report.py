@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from liveshop.commands.options import AsJson, StoreAddress
-from liveshop.console import say, say_bytes, tell
+from liveshop.console import safe, say, say_bytes, tell
 from liveshop.credentials import store_address
 from liveshop.settings import load_settings
 from liveshop.stores import reading
@@ -77,7 +77,7 @@ def _list(rooms: list[RoomListing], *, as_json: bool) -> None:
         _show(rooms)
     else:
         for room in rooms:
-            say(room.room_id)
+            say(safe(room.room_id))
 
 
 def _show(rooms: list[RoomListing]) -> None:
@@ -86,7 +86,7 @@ def _show(rooms: list[RoomListing]) -> None:
         started = room.started_at_ms
         names = (room.room_id, room.brand, room.title, room.kol_id)
         table.add_row(
-            *(escape(name) for name in names),
+            *(escape(safe(name)) for name in names),
             f"{datetime.fromtimestamp(started / 1_000, UTC):%Y-%m-%d %H:%M}" if started else "",
             f"{room.views:,}",
             f"{room.orders:,}",

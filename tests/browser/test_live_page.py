@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class Show:
     store: Store
     server: LiveServer
     loop: asyncio.AbstractEventLoop
+    figures: Figures
     trust: Trust = TRUST
 
     @property
@@ -66,7 +68,7 @@ def serve_show(chdb_dsn: str, loop: asyncio.AbstractEventLoop) -> Iterator[Show]
     server = LiveServer(
         "127.0.0.1", 0, figures, CollectorRegistry(), lambda: Health(True, ""), interval_s=0.2
     )
-    show = Show(store, server, loop)
+    show = Show(store, server, loop, figures)
 
     def run(coroutine: Any) -> None:
         done: Future[None] = asyncio.run_coroutine_threadsafe(coroutine, loop)
@@ -188,6 +190,56 @@ def test_names_from_outside_stay_text_and_the_page_asks_nobody_else(
     assert page.complaints == []
     assert len(page.requests) > 5
     assert {url for url in page.requests if not url.startswith(show.url)} == set()
+
+
+def test_a_link_with_the_token_opens_the_page_from_anywhere_and_leaves_the_address(
+    show: Show, chromium: BrowserContext, link_on_another_site: Callable[[str], str]
+) -> None:
+    token = "0123456789abcdef"
+    server = LiveServer(
+        "127.0.0.1", 0, show.figures, CollectorRegistry(), lambda: Health(True, ""), token=token
+    )
+    asyncio.run_coroutine_threadsafe(server.start(), show.loop).result(20)
+    address = f"http://127.0.0.1:{server.port}/"
+    page = chromium.new_page()
+    try:
+        page.goto(address)
+        assert "needs a token" in page.inner_text("body")
+        # The cookie is SameSite=Strict: it must be sent although a stranger's link led here.
+        page.goto(link_on_another_site(f"{address}?token={token}"))
+        page.click("a")
+        page.wait_for_selector('body[data-state="live"]')
+        assert page.url == address
+        assert page.evaluate("document.cookie") == ""
+    finally:
+        page.close()
+        asyncio.run_coroutine_threadsafe(server.stop(), show.loop).result(20)
+
+
+@pytest.fixture
+def link_on_another_site() -> Iterator[Callable[[str], str]]:
+    """Serves a page with a link on ``localhost``, which is another site than ``127.0.0.1``."""
+    served: list[str] = []
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<a href="{served[0]}">the show</a>'.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+
+        def link(to: str) -> str:
+            served.append(to)
+            return f"http://localhost:{site.server_port}/"
+
+        yield link
+        site.shutdown()
 
 
 def test_a_room_is_chosen_by_its_row_and_the_address_remembers_it(

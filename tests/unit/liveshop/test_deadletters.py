@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveshop import cli
-from liveshop.deadletters import Place, Selection, hexdump, safe
+from liveshop.console import safe
+from liveshop.deadletters import Place, Selection, hexdump
 from schemas.errors import UsageError
 
 

@@ -11,15 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.protocol.admin import (
+    SaslAuthenticateRequest,
+    SaslAuthenticateRequest_v1,
+    SaslHandShakeRequest,
+)
 
 from agents.live.snapshot import Activity, Provenance, Sales, Scope, Snapshot
 from agents.live.trust import Trust, Verdict
 from agents.stores.errors import ServerRefused
+from liveshop.commands.reconcile import show_differences
 from liveshop.console import say, tolerate_any_terminal
 from liveshop.embedded.rundir import run_directory
 from liveshop.embedded.workers import last_words
-from liveshop.logs import Throttle, WorkerLog
+from liveshop.logs import Throttle, WorkerLog, is_no_login
 from liveshop.manifest import need_writable
+from liveshop.reconcile import Difference, Reconciliation
 from liveshop.screen import figures_line
 from liveshop.stores import need_schema
 from schemas.errors import Unavailable, UsageError
@@ -211,3 +218,21 @@ def test_complaints_that_are_all_different_take_no_memory_for_ever() -> None:
     for number in range(1_000):
         throttle.filter(logging.LogRecord("faust", logging.ERROR, "", 0, f"{number}", (), None))
     assert len(throttle._heard) <= 256
+
+
+def test_a_name_that_speaks_to_the_terminal_is_only_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    differs = Difference("kol", "[/b]\x1b[2J", "EUR", "orders", 1, 2)
+    show_differences(Reconciliation(1, "EUR", (2, 1), (0, 0), {}, [differs]))
+    assert "[/b]\\x1b[2J" in capsys.readouterr().err
+
+
+def test_a_login_is_not_logged_and_other_requests_are() -> None:
+    def record(name: str, *parts: object) -> logging.LogRecord:
+        return logging.LogRecord(name, logging.DEBUG, "", 1, "%s" * len(parts), parts, None)
+
+    login = SaslAuthenticateRequest(b"\0user\0password").build(SaslAuthenticateRequest_v1)
+    assert not is_no_login(record("aiokafka.conn", "127.0.0.1", 9092, 3, login))
+    assert is_no_login(record("aiokafka.conn", "127.0.0.1", 9092, 3, SaslHandShakeRequest("PLAIN")))
+    assert is_no_login(record("aiokafka.conn"))

@@ -31,7 +31,7 @@ def hostile_html() -> str:
     show.host(4_000, "coupon_dropped", coupon_id=HOSTILE)
     show.enter(0, HOSTILE, HOSTILE)
     show.order(60_000, HOSTILE, HOSTILE, [(HOSTILE, 1, 100)], promo="flash", attribution=HOSTILE)
-    show.order(60_000, HOSTILE, "o2", [(HOSTILE, 1, 100)])
+    show.order(60_000, HOSTILE, "o2", [(HOSTILE, 1, 100)], promo=HOSTILE)
     show.host(5 * MINUTE_MS, "room_ended")
     show.write(store)
     checkpoints(store, {("live.purchases", 0): START_MS})
