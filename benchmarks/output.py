@@ -98,6 +98,9 @@ class Output:
             table.add_section()
         people = Console(highlight=False)
         people.print(table)
+        for name, case in result.cases.items():
+            if case.note:
+                people.print(f"{name}: {case.note}", soft_wrap=True, markup=False)
         people.print(f"result: {self.path}", soft_wrap=True)
 
     def _show_changes(self, changes: Sequence[Change]) -> None:

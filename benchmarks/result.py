@@ -49,6 +49,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
         figures: name → spread; the unit is the end of the name. They describe this machine only.
         ratios: name → spread; both sides measured in the same run. Higher is better.
         checks: what reconciled, so that the reader sees that something was compared.
+        note: what else the reader must know; empty for nothing.
         series: name → values over time, where the benchmark looks once a second.
     """
 
@@ -57,6 +58,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     figures: dict[str, Spread]
     ratios: dict[str, Spread]
     checks: dict[str, int]
+    note: str = ""
     series: dict[str, list[float]] = {}
 
 

@@ -1,0 +1,87 @@
+"""Liveshop in the peers' race: a worker as ``liveshop worker`` runs it, with the counting sink.
+
+Everything but the store is as shipped, so it does more than the job: the ledger, the audience, the
+leaderboard, checkpoints, copies of every event. Those rows are taken, and counted nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.worker import Worker
+from benchmarks.peers.programs.job import Job, read_job
+from benchmarks.peers.programs.sink import CountingSink
+from liveshop.settings import load_settings
+from liveshop.worker_config import worker_config
+from producers.topics import ensure_topics
+from schemas.store import Params, Row
+
+
+class CountingStore:
+    """A :class:`schemas.store.Store` that keeps nothing: an empty store, whatever is asked."""
+
+    def __init__(self, sink: CountingSink) -> None:
+        self._sink = sink
+
+    def ensure_schema(self) -> None:
+        """There are no tables."""
+
+    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Hand the two tables of the job to the sink."""
+        if table == "product_window":
+            self._write(columns, "product_id", "gmv_minor", "orders", "units", None, "clicks")
+        elif table == "activity_window":
+            self._write(columns, None, None, None, None, "likes", None)
+
+    def query(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Nothing is there."""
+        return []
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def _write(
+        self, columns: Mapping[str, Sequence[Any]], product: str | None, *figures: str | None
+    ) -> None:
+        plain = {name: _plain(column) for name, column in columns.items()}
+        rooms = plain["room_id"]
+        nothing: Sequence[Any] = [0] * len(rooms)
+        products = plain[product] if product else [""] * len(rooms)
+        starts = [second * 1_000 for second in plain["window_start"]]
+        values = [plain[name] if name else nothing for name in figures]
+        parts = zip(*(column for name, column in plain.items() if name in _PARTS), strict=True)
+        self._sink.write(zip(rooms, products, starts, *values, strict=True), parts)
+
+
+#: Dimensions that the job does not ask for: rows that differ in them are added up.
+_PARTS = frozenset(
+    {
+        *("kol_id", "currency", "promo", "source", "mode"),
+        *("late_slice", "kafka_topic", "kafka_partition"),
+    }
+)
+
+
+def _plain(column: Sequence[Any]) -> Sequence[Any]:
+    """A column of plain Python values, whatever it was."""
+    to_list = getattr(column, "tolist", None)
+    plain: Sequence[Any] = column if to_list is None else to_list()
+    return plain
+
+
+async def main(job: Job) -> None:
+    """Work until SIGTERM."""
+    settings = load_settings(brokers=job.brokers, group=job.group, port=0)
+    await ensure_topics(settings.brokers)
+    config = worker_config(settings)
+    store = CountingStore(CountingSink(job))
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await Worker(config, store, store).run(stop)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(read_job()))
