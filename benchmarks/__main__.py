@@ -164,6 +164,32 @@ def soak_command(
     )
 
 
+@app.command("peers")
+def peers_command(
+    names: Annotated[
+        list[str] | None,
+        typer.Option("--peer", metavar="NAME", help="only this one; may be repeated"),
+    ] = None,
+    records: Records = 3_000_000,
+    runs: Runs = 3,
+    profile: ProfileName = "xinba-12h",
+    seed: Seed = 1,
+    scale: Scale = 300.0,
+    partitions: Partitions = 4,
+    as_json: AsJson = False,
+    out: OutFile = None,
+    compare: CompareFile = None,
+    tolerance: Tolerance = 0.25,
+) -> None:
+    """The same job by Liveshop and by other stream processors, on one Apache Kafka."""
+    # Here, because of what it loads: other benchmarks do without.
+    from benchmarks.peers import measure as peers
+
+    output = Output.prepare("peers", out, compare, tolerance, as_json=as_json)
+    session = _Session(LoadSpec(profile, seed, scale, records), runs, partitions, output)
+    session.end(peers.measure(session.spec, peers.chosen(names or []), partitions, runs))
+
+
 class _Session:
     """What is noted before a measurement, for the result after it."""
 
