@@ -1,4 +1,4 @@
-"""What is tiny in the simulation, so that its limits are met all the time."""
+"""What is special in the simulation, for all of its tests."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.simulation.world import tiny_and_quiet
+
 
 @pytest.fixture(autouse=True, scope="package")
-def tiny_filter() -> Iterator[None]:
-    """Let the filter take every order for an old one as soon as one is forgotten."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("streams.filter._BITS", 8)
-        patch.setattr("streams.filter._PROBES", 8)
+def small_world() -> Iterator[None]:
+    """Limits are met all the time, and nothing is logged."""
+    with tiny_and_quiet():
         yield

@@ -6,9 +6,12 @@ otherwise it would not see that mistake either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final
+from unittest.mock import patch
 
 from faust.types import TP
 
@@ -19,12 +22,14 @@ from agents.transport import LogBounds
 from schemas.rows import COLUMNS
 from streams.batch import Batch
 from streams.dedup import RecentIds
-from streams.fold import PartitionFold, Restored, Taken
+from streams.fold import Counts, PartitionFold, Restored, Rows, Taken
 from streams.sales import SalesFold
+from streams.tally import Tally
 from tests.simulation.process import Protocol
 from tests.simulation.store import Row, SimStore
 
 _BEYOND: Final = 2**62
+_BOOKS: Final = frozenset({"sales_window", "ledger"})
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,14 @@ class Mutant:
     protocol: Protocol = field(default_factory=Protocol)
     patches: tuple[tuple[type, str, Any], ...] = ()
 
+    @contextmanager
+    def applied(self) -> Iterator[Protocol]:
+        """The code under test, with the core changed while the block runs."""
+        with ExitStack() as changes:
+            for owner, name, wrong in self.patches:
+                changes.enter_context(patch.object(owner, name, wrong))
+            yield self.protocol
+
 
 # --- the order of the steps -------------------------------------------------------------------
 
@@ -46,25 +59,55 @@ class Mutant:
 class Steps(Pipeline):
     """The protocol as a list of steps, for others to change."""
 
-    order: ClassVar[tuple[str, ...]] = ("rows", "messages", "checkpoints", "acknowledgements")
+    order: ClassVar[tuple[str, ...]] = (
+        "take",
+        "rows",
+        "messages",
+        "checkpoints",
+        "acknowledgements",
+    )
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        #: What a step works on that comes before its time: what the flush before has left.
+        self._taken: list[tuple[PartitionFold, Taken]] = []
 
     async def _flush(self) -> None:
         self._unflushed = 0
         self._room.set()
-        taken = [fold.take() for fold in self.folds.values() if fold.is_dirty]
-        for step in self.order if taken else ():
-            if step == "rows":
-                await self._sink.write_rows(taken)
-            elif step == "messages" and self.publish is not None:
-                await self.publish(taken)
-            elif step == "checkpoints":
-                await self._sink.write_checkpoints(taken)
-            elif step == "acknowledgements":
-                self._acknowledge(taken)
+        for step in self.order:
+            if step == "take":
+                dirty = [fold for fold in self.folds.values() if fold.is_dirty]
+                self._taken = [(fold, fold.take()) for fold in dirty]
+            elif self._taken:
+                await self._do(step, [taken for _, taken in self._taken])
+
+    async def _do(self, step: str, taken: Sequence[Taken]) -> None:
+        if step == "rows":
+            await self._sink.write_rows(taken)
+        elif step == "messages":
+            assert self.publish is not None
+            await self.publish(taken)
+        elif step == "checkpoints":
+            await self._sink.write_checkpoints(taken)
+        else:
+            self._acknowledge([one for fold, one in self._taken if self._holds(fold)])
 
 
 def _steps(*order: str) -> Mutant:
     return Mutant(Protocol(pipeline=type("Mutant", (Steps,), {"order": order})))
+
+
+def _without_step(step: str) -> Mutant:
+    return _steps(*(one for one in Steps.order if one != step))
+
+
+def _swapped(step: str) -> Mutant:
+    """A step comes after the one that follows it."""
+    order = list(Steps.order)
+    at = order.index(step)
+    order[at : at + 2] = order[at + 1], step
+    return _steps(*order)
 
 
 # --- what a flush must not do -----------------------------------------------------------------
@@ -107,6 +150,21 @@ class AcknowledgesWhatIsFolded(Pipeline):
                 self._consumer.acknowledge(tp, fold.next_offset)
 
 
+class AcknowledgesForOthers(Pipeline):
+    """What a flush took before its partition went away is acknowledged all the same."""
+
+    def _holds(self, fold: PartitionFold) -> bool:
+        return True
+
+
+class NeverWaits(Pipeline):
+    """Batches are folded however much waits for the store."""
+
+    async def _fold(self, batch: Batch) -> None:
+        self._unflushed = 0
+        await super()._fold(batch)
+
+
 # --- positions --------------------------------------------------------------------------------
 
 
@@ -117,14 +175,14 @@ class NeverOvertaken(Pipeline):
         fold.skip_gap(first)
 
 
-class KeepsWhatItLost(NeverOvertaken):
-    """A partition that went away is still in memory when it comes back."""
+class KeepsWhatItLost(Pipeline):
+    """A partition that went away stays in memory."""
 
     def _forget(self, tp: TP) -> None:
         """Keep it."""
 
 
-class IgnoresTheOwnersBetween(NeverOvertaken):
+class IgnoresTheOwnersBetween(Pipeline):
     """A partition that was another worker's meanwhile goes on where it was left."""
 
     async def _positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
@@ -137,6 +195,42 @@ class IgnoresTheOwnersBetween(NeverOvertaken):
                 **flushed,
                 **{tp: at for tp, at in self.flushed.items() if at < _BEYOND},
             }
+
+
+class ReadsEverythingBack(Pipeline):
+    """Every rebalance loads every partition anew."""
+
+    async def _positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
+        self.folds.clear()
+        return await super()._positions(partitions, log)
+
+
+class StartsAnew(Pipeline):
+    """Checkpoints are not loaded; every partition begins at its beginning."""
+
+    def _restore(self, fold: PartitionFold, restored: Restored) -> None:
+        """Leave the fold empty."""
+
+
+class SeeksToTheDurable(Pipeline):
+    """A partition that stays goes on where it was last flushed, not where its fold is."""
+
+    async def positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
+        """Positions as the checkpoints have them."""
+        right = await super().positions(partitions, log)
+        for tp in right:
+            self.folds[tp].next_offset = self.flushed[tp]
+        return {tp: self.flushed[tp] for tp in right}
+
+
+class AcknowledgesWhereItSeeks(Pipeline):
+    """After a rebalance what is in memory counts as durable."""
+
+    async def positions(self, partitions: Iterable[TP], log: LogBounds) -> Mapping[TP, int]:
+        """The right positions, which are taken for durable."""
+        right = await super().positions(partitions, log)
+        self.flushed = dict(right)
+        return right
 
 
 class StartsOneTooFar(Pipeline):
@@ -165,15 +259,32 @@ class PassesOverGaps(Pipeline):
 class AsksBeforeItWrote(Pipeline):
     """The ledger is asked for entries that are still in memory."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._folding: set[asyncio.Task[Any] | None] = set()
+
     async def _fold(self, batch: Batch) -> None:
-        await self._room.wait()
-        tp = TP(batch.topic, batch.partition)
-        fold = self.folds.get(tp)
-        if fold is not None:
-            opened, events = fold.open(batch)
-            asked = fold.unknown(events)
-            known = await self._sink.known(tp.topic, tp.partition, opened.start, asked)
-            fold.apply(opened, events, known)
+        self._folding.add(asyncio.current_task())
+        try:
+            await super()._fold(batch)
+        finally:
+            self._folding.discard(asyncio.current_task())
+
+    async def flush(self) -> None:
+        """Flush, but not for the sake of a question."""
+        if asyncio.current_task() not in self._folding:
+            await super().flush()
+
+
+class AsksAfterItFolded(Sink):
+    """The ledger's answer comes too late: the batch is folded without it."""
+
+    async def known(
+        self, topic: str, partition: int, below: int, asked: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], int]:
+        """Ask, and have nothing yet."""
+        await super().known(topic, partition, below, asked)
+        return {}
 
 
 class KnowsTheFuture(Sink):
@@ -197,6 +308,20 @@ class KnowsNothing(Sink):
 
 
 # --- writing ----------------------------------------------------------------------------------
+
+
+class BooksFirst(Sink):
+    """Sales and ledger come first; whoever compares the two sees one without the other for long."""
+
+    async def write_rows(self, taken: Sequence[Taken]) -> None:
+        """The books, then all the rest."""
+        await super().write_rows([replace(one, rows=_only(one, _BOOKS)) for one in taken])
+        others = COLUMNS.keys() - _BOOKS
+        await super().write_rows([replace(one, rows=_only(one, others)) for one in taken])
+
+
+def _only(taken: Taken, tables: Collection[str]) -> Rows:
+    return {table: rows for table, rows in taken.rows.items() if table in tables}
 
 
 def _leaves_out(table: str) -> Mutant:
@@ -275,8 +400,8 @@ def _only_current(restored: Restored) -> Restored:
     return replace(restored, entries=[one for one in restored.entries if one.offset >= since])
 
 
-def _no_cells(restored: Restored) -> Restored:
-    return _without(restored, "cells", dict.fromkeys(restored.state["cells"], ()))
+def _no_counts(restored: Restored) -> Restored:
+    return replace(restored, counts=Counts())
 
 
 # --- the store --------------------------------------------------------------------------------
@@ -310,13 +435,13 @@ _MARKS: Final[Collection[str]] = ("checkpoint",)
 
 # --- the core ---------------------------------------------------------------------------------
 
-_take, _open, _window_row = PartitionFold.take, PartitionFold.open, PartitionFold._window_row
+_take, _open = PartitionFold.take, PartitionFold.open
 
 
 def _take_without_clearing(fold: PartitionFold) -> Taken:
-    rows, letters = fold._rows, fold._dead_letters
+    letters = fold._dead_letters
     taken = _take(fold)
-    fold._rows, fold._dead_letters = rows, letters
+    fold._dead_letters = letters
     return taken
 
 
@@ -342,85 +467,129 @@ def _open_over_gaps(fold: PartitionFold, batch: Batch) -> tuple[Batch, Sequence[
     return _open(fold, batch)
 
 
-def _versioned_by_flush(fold: PartitionFold, key: Any, cell: list[int]) -> Any:
-    return _window_row(fold, key, [fold.next_offset, *cell[1:]])
+class VersionedByFlush(Sink):
+    """The version of a row is the end of its flush, and not the last record in it."""
+
+    async def write_rows(self, taken: Sequence[Taken]) -> None:
+        """Raise the versions of all windows."""
+        await super().write_rows([replace(one, rows=_raised(one)) for one in taken])
 
 
-def _never_newer(fold: PartitionFold, key: Any, cell: list[int]) -> Any:
-    return _window_row(fold, key, [0, *cell[1:]])
+def _raised(taken: Taken) -> Rows:
+    rows = dict(taken.rows)
+    for table in ("activity_window", "sales_window", "product_window"):
+        at = COLUMNS[table].index("version")
+        rows[table] = [
+            (*row[:at], taken.checkpoint.next_offset, *row[at + 1 :])
+            for row in taken.rows.get(table, ())
+        ]
+    return rows
 
 
-MUTANTS: Final[dict[str, Mutant]] = {
-    # the order of the steps
-    "rows are not written": _steps("messages", "checkpoints", "acknowledgements"),
-    "messages are not sent": _steps("rows", "checkpoints", "acknowledgements"),
-    "checkpoints are not written": _steps("rows", "messages", "acknowledgements"),
-    "nothing is acknowledged": _steps("rows", "messages", "checkpoints"),
-    "messages before rows": _steps("messages", "rows", "checkpoints", "acknowledgements"),
-    "checkpoints before messages": _steps("rows", "checkpoints", "messages", "acknowledgements"),
-    "checkpoints before rows": _steps("checkpoints", "rows", "messages", "acknowledgements"),
-    "acknowledged before checkpoints": _steps(
-        "rows", "messages", "acknowledgements", "checkpoints"
-    ),
-    "acknowledged first": _steps("acknowledgements", "rows", "messages", "checkpoints"),
-    # step 1: take
-    "take does not clear": Mutant(patches=((PartitionFold, "take", _take_without_clearing),)),
-    "take does not advance": Mutant(patches=((PartitionFold, "take", _take_without_advancing),)),
-    "take clears and hands over nothing": Mutant(
-        patches=((PartitionFold, "take", _clear_without_taking),)
-    ),
-    "closed windows go before they are taken": Mutant(
-        patches=((PartitionFold, "take", _take_after_closing),)
-    ),
-    "flushes overlap": Mutant(Protocol(pipeline=TwoFlushesAtOnce)),
-    "a failed flush is followed by another": Mutant(Protocol(pipeline=GoesOnAfterAFailedFlush)),
-    # step 2: rows
-    **{
-        f"{table} is left out": _leaves_out(table)
-        for table in (
-            "activity_window",
-            "sales_window",
-            "product_window",
-            "audience_in",
-            "ledger",
-            "room_event",
-            "dead_letter",
-        )
+def _with(part: type[Pipeline | Sink | SimStore]) -> Mutant:
+    if issubclass(part, Pipeline):
+        return Mutant(Protocol(pipeline=part))
+    if issubclass(part, Sink):
+        return Mutant(Protocol(sink=part))
+    return Mutant(Protocol(store=part))
+
+
+def _core(owner: type, name: str, wrong: Any) -> Mutant:
+    return Mutant(patches=((owner, name, wrong),))
+
+
+#: What the mistake is about → what the mistake is → the mistake.
+MISTAKES: Final[dict[str, dict[str, Mutant]]] = {
+    "1 take": {
+        "left out": _without_step("take"),
+        "after rows": _swapped("take"),
+        "dead letters are not cleared": _core(PartitionFold, "take", _take_without_clearing),
+        "the position is not moved": _core(PartitionFold, "take", _take_without_advancing),
+        "cleared, and nothing handed over": _core(PartitionFold, "take", _clear_without_taking),
+        "closed windows go first": _core(PartitionFold, "take", _take_after_closing),
+        "two flushes at once": _with(TwoFlushesAtOnce),
+        "another flush after one that failed": _with(GoesOnAfterAFailedFlush),
     },
-    "a failed insert counts as done": Mutant(Protocol(sink=ForgetsToTryAgain)),
-    "the version is the end of the flush": Mutant(
-        patches=((PartitionFold, "_window_row", _versioned_by_flush),)
-    ),
-    "the version never grows": Mutant(patches=((PartitionFold, "_window_row", _never_newer),)),
-    "an older window row wins": _last_insert_wins("sales_window", "activity_window"),
-    # step 4: checkpoints
-    "ids are left out": _leaves_out("checkpoint_ids"),
-    "ids after the checkpoint": Mutant(Protocol(sink=IdsAfterTheCheckpoint)),
-    "a zombie's checkpoint wins": _last_insert_wins("checkpoint"),
-    "the oldest checkpoint wins": Mutant(Protocol(store=OldestCheckpointWins)),
-    # step 5: acknowledgements
-    "what is folded is acknowledged": Mutant(Protocol(pipeline=AcknowledgesWhatIsFolded)),
-    # going on
-    "a lost partition stays in memory": Mutant(Protocol(pipeline=KeepsWhatItLost)),
-    "what another worker folded counts as a gap": Mutant(Protocol(pipeline=NeverOvertaken)),
-    "an owner in between goes unnoticed": Mutant(Protocol(pipeline=IgnoresTheOwnersBetween)),
-    "a worker starts one record too far": Mutant(Protocol(pipeline=StartsOneTooFar)),
-    "gaps are not counted": Mutant(Protocol(pipeline=PassesOverGaps)),
-    "overlapping batches are not trimmed": Mutant(
-        patches=((Batch, "since", lambda batch, position: batch),)
-    ),
-    "missing batches are passed over": Mutant(patches=((PartitionFold, "open", _open_over_gaps),)),
-    "ledger entries beyond the checkpoint are restored": Mutant(Protocol(sink=RestoresTheFuture)),
-    "only the current generation is restored": _restores(_only_current),
-    "older ledger entries are not restored": _restores(lambda one: replace(one, forgotten=())),
-    "ids are not restored": _restores(lambda one: replace(one, id_tail=())),
-    "open windows are not restored": _restores(_no_cells),
-    "the watermark is not restored": _restores(lambda one: _without(one, "newest_ms", 0)),
-    "too few ids are restored": Mutant(
-        patches=((RecentIds, "tail_length", staticmethod(lambda size, admitted: admitted % size)),)
-    ),
-    # old orders
-    "the ledger is not asked": Mutant(Protocol(sink=KnowsNothing)),
-    "the ledger is asked before it is written": Mutant(Protocol(pipeline=AsksBeforeItWrote)),
-    "the ledger answers from the future": Mutant(Protocol(sink=KnowsTheFuture)),
+    "2 insert rows": {
+        "left out": _without_step("rows"),
+        "after messages": _swapped("rows"),
+        **{
+            f"{table} left out": _leaves_out(table)
+            for table in (
+                "activity_window",
+                "sales_window",
+                "product_window",
+                "audience_in",
+                "ledger",
+                "room_event",
+                "dead_letter",
+            )
+        },
+        "the books first": _with(BooksFirst),
+        "an insert that failed counts as done": _with(ForgetsToTryAgain),
+        "versions are the end of the flush": _with(VersionedByFlush),
+        "an older window row wins": _last_insert_wins("sales_window", "activity_window"),
+    },
+    "3 publish": {
+        "left out": _without_step("messages"),
+        "after checkpoints": _swapped("messages"),
+    },
+    "4 write checkpoints": {
+        "left out": _without_step("checkpoints"),
+        "after acknowledgements": _swapped("checkpoints"),
+        "before rows": _steps("take", "checkpoints", "rows", "messages", "acknowledgements"),
+        "ids left out": _leaves_out("checkpoint_ids"),
+        "checkpoints left out, ids written": _leaves_out("checkpoint"),
+        "ids after the checkpoint": _with(IdsAfterTheCheckpoint),
+        "a zombie's checkpoint wins": _last_insert_wins("checkpoint"),
+        "the oldest checkpoint wins": _with(OldestCheckpointWins),
+    },
+    "5 acknowledge": {
+        "left out": _without_step("acknowledgements"),
+        "only by the next flush": _steps(
+            "acknowledgements", "take", "rows", "messages", "checkpoints"
+        ),
+        "before rows": _steps("take", "acknowledgements", "rows", "messages", "checkpoints"),
+        "what is folded, not what is durable": _with(AcknowledgesWhatIsFolded),
+        "for a partition that went away": _with(AcknowledgesForOthers),
+        "what is folded, after a rebalance": _with(AcknowledgesWhereItSeeks),
+    },
+    "on assignment": {
+        "the checkpoint is not loaded": _with(StartsAnew),
+        "one record too far": _with(StartsOneTooFar),
+        "to the last flush, with a fold beyond it": _with(SeeksToTheDurable),
+        "a lost partition stays in memory": _with(KeepsWhatItLost),
+        "another owner in between goes unnoticed": _with(IgnoresTheOwnersBetween),
+        "everything is read back every time": _with(ReadsEverythingBack),
+        "what another worker folded counts as a gap": _with(NeverOvertaken),
+        "gaps are not counted": _with(PassesOverGaps),
+        "overlapping batches are not trimmed": _core(Batch, "since", lambda batch, position: batch),
+        "missing batches are passed over": _core(PartitionFold, "open", _open_over_gaps),
+        "folding does not wait for the store": _with(NeverWaits),
+    },
+    "restore": {
+        "ledger entries beyond the checkpoint": _with(RestoresTheFuture),
+        "only the current generation": _restores(_only_current),
+        "without older ledger entries": _restores(lambda one: replace(one, forgotten=())),
+        "without ids": _restores(lambda one: replace(one, id_tail=())),
+        "too few ids": _core(
+            RecentIds, "tail_length", staticmethod(lambda size, admitted: admitted % size)
+        ),
+        "without open windows": _core(Tally, "restore", lambda tally, cells: None),
+        "without the watermark": _restores(lambda one: _without(one, "newest_ms", 0)),
+        "without counts": _restores(_no_counts),
+    },
+    "ask the ledger": {
+        "left out": _with(KnowsNothing),
+        "after the batch is folded": _with(AsksAfterItFolded),
+        "before it is written": _with(AsksBeforeItWrote),
+        "it answers from the future": _with(KnowsTheFuture),
+    },
+}
+
+#: ``step: mistake`` → the mistake.
+MUTANTS: Final = {
+    f"{step}: {mistake}": mutant
+    for step, mistakes in MISTAKES.items()
+    for mistake, mutant in mistakes.items()
 }

@@ -26,6 +26,11 @@ GROWING: Final = {
     "product_window": PRODUCT_VALUES,
 }
 
+#: Written last and next to each other, so that who compares them rarely sees one alone.
+_BOOKS: Final = frozenset({"sales_window", "ledger"})
+#: What may follow the books: each other, and then the end of the flush.
+_AFTER_BOOKS: Final = _BOOKS | {"checkpoint_ids", "checkpoint"}
+
 _DDL: Final = re.compile(
     r"CREATE TABLE IF NOT EXISTS (?P<table>\w+) .* ENGINE = (?P<engine>\w+)"
     r"(?:\((?P<version>\w*)\))?.*?(?:ORDER BY \((?P<key>[^)]*)\))?\s*$",
@@ -223,15 +228,20 @@ class Connection:
         self.faults: deque[Fault] = deque()
         #: What others do between one attempt or question of a call and the next.
         self.meanwhile: Callable[[], None] | None = None
+        #: The table or question that the call under way is about; empty before it asks for one.
+        self.asked = ""
         self._is_first = True
+        self._has_books = False
 
     def begin(self, faults: Iterable[Fault], meanwhile: Callable[[], None] | None = None) -> None:
         """Prepare for one call of the worker, which may take several attempts and questions."""
         self.faults = deque(faults)
         self.meanwhile = meanwhile
+        self.asked = ""
         self._is_first = True
 
-    def _next_fault(self) -> Fault | None:
+    def _next_fault(self, asked: str) -> Fault | None:
+        self.asked = asked
         if self.meanwhile is not None and not self._is_first:
             self.meanwhile()
         self._is_first = False
@@ -246,7 +256,8 @@ class Connection:
     def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Insert, or fail as the next fault says."""
         rows = list(zip(*(columns[name] for name in COLUMNS[table]), strict=True))
-        fault = self._next_fault()
+        fault = self._next_fault(table)
+        self._watch_order(table)
         if fault is Fault.REJECTED:
             raise StoreRejected("refused")
         if fault is Fault.LATE:
@@ -260,9 +271,14 @@ class Connection:
 
     def query(self, sql: str, params: Params | None = None) -> list[dict[str, Any]]:
         """Answer, or fail as the next fault says."""
-        fault = self._next_fault()
+        fault = self._next_fault(sql)
         if fault is Fault.REJECTED:
             raise StoreRejected("refused")
         if fault is not None:
             raise StoreUnavailable(fault.name)
         return self._server.query(sql, params or {})
+
+    def _watch_order(self, table: str) -> None:
+        if self._has_books and table not in _AFTER_BOOKS:
+            self._server.violations.append(f"{table} was inserted after the books of its flush")
+        self._has_books = table in _BOOKS or (self._has_books and table != "checkpoint")

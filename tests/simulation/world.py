@@ -10,8 +10,11 @@ still be the same.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
+from unittest.mock import patch
 
 from faust.types import TP
 
@@ -30,8 +33,36 @@ _CALLS: Final = 400
 #: What a worker that is on its way out still does before it is gone.
 _LAST_DEEDS: Final = 3
 
+#: So small that they are met all the time.
+_TINY: Final = {
+    "streams.filter._BITS": 8,
+    "streams.filter._PROBES": 8,
+    "agents.restore._LEDGER_AT_ONCE": 2,
+    "agents.restore._TOGETHER": 4,
+    "agents.restore._SPARE": 1,
+    "agents.sink._ASK_AT_ONCE": 1,
+}
 _FAULTS: Final = (Fault.LOST, Fault.LATE, Fault.HALF, Fault.AWAY, Fault.REJECTED)
 _COUNTS: Final = tuple(Counts.__dataclass_fields__)
+
+
+@contextmanager
+def tiny_and_quiet() -> Iterator[None]:
+    """What every simulation needs around it.
+
+    The filter takes every order for an old one as soon as one is forgotten, what is read back comes
+    in pieces of a few rows, and nobody wants to read what the workers log about the faults that
+    are made here by the thousand.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with ExitStack() as patches:
+            for limit, value in _TINY.items():
+                patches.enter_context(patch(limit, value))
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def simulate(scenario: Scenario, expected: Reference, protocol: Protocol | None = None) -> World:
@@ -73,6 +104,8 @@ class World:
         logs = scenario.partitions
         first = dict(zip(logs, scenario.first, strict=True))
         self._broker = Broker(logs, first, self._store)
+        #: Every process that there ever was.
+        self.processes: list[Process] = []
         self._workers: list[Process] = []
         self._shares: list[list[TP]] = []
         self._deeds: dict[Process, int] = {}
@@ -244,7 +277,10 @@ class World:
     # --- workers -----------------------------------------------------------------------------
 
     def _new_process(self) -> Process:
-        return Process(self._loop, self._broker, self._store, self._scenario.policy, self._protocol)
+        policy = self._scenario.policy
+        process = Process(self._loop, self._broker, self._store, policy, self._protocol)
+        self.processes.append(process)
+        return process
 
     def _restart(self, who: int) -> None:
         """The supervisor starts a worker anew, and the group takes it back."""
@@ -319,6 +355,8 @@ class World:
                 self._workers[who].flush()
                 await self._exhaust(self._workers[who])
             if all(self._broker.committed[tp] == end for tp, end in self._broker.end.items()):
+                if any(process.stalls for process in self._workers):
+                    raise Violation("a worker counts records as under way that it has folded")
                 return
         raise Violation("the logs are never consumed to their ends")
 
@@ -327,6 +365,9 @@ class World:
     async def _check(self) -> None:
         """Let everybody come to rest, and see whether anything happened that must not."""
         await self._loop.settle()
+        for process in self._workers:
+            if not process.is_dead and process.holds_too_much:
+                raise Violation("a worker folds on and on while the store is behind")
         for found in (*self._store.violations, *self._broker.violations):
             raise Violation(found)
 
