@@ -8,7 +8,7 @@ DEMO_ARGS ?=
 export LIVESHOP_DATA_DIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean lock
+.PHONY: help demo test check bench simulate clean lock
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ check: $(VENV)/.installed ## format, lint, strict types, import rules
 bench: $(VENV)/.installed ## the short benchmark suite
 	$(BIN)/python -m benchmarks hot-path
 	$(BIN)/python -m benchmarks end-to-end
+
+simulate: $(VENV)/.installed ## kill anything at any moment, in 10,000 simulated shows
+	$(BIN)/python -m tests.simulation search
 
 lock: | $(BIN)/uv ## pin the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
