@@ -1,0 +1,34 @@
+"""The peers' race on a real Kafka, short: those that need no environment of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.kafka import need_kafka
+from tests.integration.test_benchmarks import run
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+
+def test_everybody_has_the_truth_window_by_window(tmp_path: Path) -> None:
+    need_kafka()
+    names = ("liveshop", "bare-python", "aiokafka-drain")
+    _, result = run(
+        tmp_path / "peers.json",
+        *("peers", "--records", "30000", "--runs", "1", "--scale", "20"),
+        *(word for name in names for word in ("--peer", name)),
+    )
+    assert set(result.cases) == set(names)
+    ours, by_hand, drain = (result.cases[name] for name in names)
+    for case in (ours, by_hand):
+        assert case.events == 30_000
+        assert case.checks["runs_with_right_totals"] == 1, case.note
+        assert case.checks["orders"] > 500
+        assert case.checks["windows"] > 1_000
+        assert case.figures["rows"].median >= case.checks["windows"]
+    assert ours.checks == by_hand.checks
+    assert drain.checks == {"runs": 1, "runs_with_right_totals": 0}, "it claims none"
+    assert "not read" not in drain.note
+    assert set(ours.ratios) == {"of_bare-python", "of_aiokafka-drain"}
