@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -14,6 +14,7 @@ from benchmarks.load import LoadSpec, prepare
 from benchmarks.machine import describe
 from benchmarks.options import (
     AsJson,
+    Broker,
     CompareFile,
     OutFile,
     Partitions,
@@ -22,10 +23,13 @@ from benchmarks.options import (
     Runs,
     Scale,
     Seed,
+    StoreOfRun,
     Tolerance,
 )
 from benchmarks.output import Output
 from benchmarks.result import Case, Result
+from benchmarks.rig import Setting
+from benchmarks.run_store import kind_of
 from benchmarks.soak_chart import draw_soak
 from liveshop.console import complain
 from liveshop.signals import Interrupted
@@ -74,31 +78,31 @@ def hot_path_command(
 
 @app.command("end-to-end")
 def end_to_end_command(
-    records: Records = 1_000_000,
+    records: Records = 3_000_000,
     runs: Runs = 3,
+    way: Annotated[
+        Literal["both", "backlog", "live"],
+        typer.Option(help="published before the clock starts, or while it runs"),
+    ] = "both",
     profile: ProfileName = "xinba-12h",
     seed: Seed = 1,
-    scale: Scale = 1.0,
+    scale: Scale = 300.0,
     partitions: Partitions = 4,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="clickhouse://user:password@host:port/database; each run makes a database "
-            "DATABASE_time_run there and leaves it  [default: chDB]",
-        ),
-    ] = None,
+    store: StoreOfRun = "chdb",
+    broker: Broker = "embedded",
     as_json: AsJson = False,
     out: OutFile = None,
     compare: CompareFile = None,
     tolerance: Tolerance = 0.25,
 ) -> None:
-    """Kafka to rows in the store, one worker; against a bare aiokafka drain of the same topics."""
+    """Kafka to rows in the store, one worker; against bare drains of the same topics."""
     output = Output.prepare("end-to-end", out, compare, tolerance, as_json=as_json)
     session = _Session(LoadSpec(profile, seed, scale, records), runs, partitions, output)
-    kind = end_to_end.kind_of(store)
-    load = prepare(session.spec)["mixed"]
-    session.end({kind: end_to_end.measure(load, partitions, runs, store)}, store=kind)
+    kind = kind_of(store)
+    setting = Setting(partitions, store, broker=broker)
+    ways = end_to_end.BOTH if way == "both" else (way,)
+    cases = end_to_end.measure(session.spec, setting, runs, ways)
+    session.end(cases, store=kind, broker=broker)
 
 
 @app.command("soak")

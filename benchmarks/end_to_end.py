@@ -1,57 +1,51 @@
-"""``end-to-end``: from Kafka to rows in the store, one worker process, on a backlog.
+"""``end-to-end``: from Kafka to rows in the store, one worker process, at saturation.
 
-Each run has a broker, a store and a worker of its own:
+Each run has a broker, a store and a worker of its own. ``backlog``:
 
 1. the worker starts on empty topics, joins its group, and is stopped with SIGSTOP: a frozen
    process takes no time and no core;
-2. the records, made beforehand, are published;
-3. an aiokafka consumer in another process drains the topics and decodes nothing: the bare drain;
+2. the records, made and encoded beforehand, are published;
+3. consumers in processes of their own drain the topics and decode nothing: aiokafka, which is
+   the worker's own client, and librdkafka;
 4. the worker goes on with SIGCONT, and the clock starts;
 5. the clock stops when Kafka's committed offsets are at the end of every partition: a worker
    commits after its checkpoint is durable, so every row is in the store by then;
 6. the worker leaves, and every figure in the store is compared with the truth.
 
+``live``: the same records, published while the worker folds them. The publisher stays a bounded
+number of records ahead of what is committed, so the rate is what the worker sustains beside a
+producer and a broker that work, too. The clock starts with the first record.
+
 Joining the group is no part of the time. The last flush interval, the last commit interval (both
-up to a second) and the poll that sees it (a quarter of one) are: the rate is a little too low, the
+up to a second) and the poll that sees it (a tenth of one) are: the rate is a little too low, the
 more so the fewer records there are.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import tempfile
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Final, Literal
 
 from agents.app import AppConfig
-from agents.stores.config import ADDRESS_HINT, clickhouse_settings
-from benchmarks.bare_drain import Ends, bare_drain
-from benchmarks.load import Load, checks_of
+from benchmarks.bare_drain import Drained, Ends, bare_drain, librdkafka_drain
+from benchmarks.load import LoadSpec
+from benchmarks.mill import Made, Mill, mill_of
 from benchmarks.result import Case, Spread
-from benchmarks.worker_watch import memory_mb, read_metrics
+from benchmarks.rig import Rig, Setting, Spent, rig
 from liveshop.console import meter
-from liveshop.drain import Lag, drain
-from liveshop.embedded.process import free_port
-from liveshop.embedded.stack import Stack
-from liveshop.embedded.workers import WorkerProcess
-from liveshop.reconcile import reconcile
+from liveshop.drain import Lag
 from liveshop.signals import run_interruptibly
-from liveshop.stores import reading
 from producers.publisher import Publisher
-from producers.topics import ensure_topics
-from schemas.errors import Unavailable, UsageError
 
-#: Records handed to the publisher at once.
-_CHUNK: Final = 20_000
-#: Without any progress for this long, the run is given up.
-_STALLED_S: Final = 60.0
-#: A frozen worker sends no heartbeats, and must not lose its partitions for that.
-_WORKER: Final = {"LIVESHOP_SESSION_TIMEOUT_S": "80", "LIVESHOP_REBALANCE_TIMEOUT_S": "2"}
+Way = Literal["backlog", "live"]
+BOTH: Final[tuple[Way, ...]] = ("backlog", "live")
+
+#: Records that a live publisher may be ahead: more than is folded between two commits.
+AHEAD: Final = 1_000_000
+_WAIT_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,164 +53,163 @@ class Run:
     """What one run took.
 
     Attributes:
-        drain_s: the bare drain.
-        drain_cpu_s: its CPU time.
         worker_s: the worker, until everything is committed.
-        worker_cpu_s: its CPU time, of all its threads; 0 where there is no ``/proc``.
-        fold_s: of that, decoding and folding, on the worker's event loop.
-        flush_s: of that, flushes under way; folding goes on meanwhile.
-        flushes: how many.
-        rows: inserted by them.
-        peak_rss_mb: the worker's largest resident memory so far, 10^6 bytes.
+        cpu_s: its CPU time meanwhile, of all its threads.
+        spent: what it used since its start.
+        drained: the bare drain of the same topics.
+        librdkafka: the same with librdkafka; ``None`` where it is not installed.
         checks: what reconciled.
     """
 
-    drain_s: float
-    drain_cpu_s: float
     worker_s: float
-    worker_cpu_s: float
-    fold_s: float
-    flush_s: float
-    flushes: float
-    rows: float
-    peak_rss_mb: float
+    cpu_s: float
+    spent: Spent
+    drained: Drained
+    librdkafka: Drained | None
     checks: dict[str, int]
 
 
-def measure(load: Load, partitions: int, runs: int, store: str | None) -> Case:
-    """Measure ``runs`` times.
+def measure(
+    spec: LoadSpec, setting: Setting, runs: int, ways: Sequence[Way] = ("backlog",)
+) -> dict[str, Case]:
+    """Measure each way ``runs`` times.
 
     Args:
-        load: what to publish.
-        partitions: of each topic.
+        spec: what to publish.
+        setting: broker, store and worker.
         runs: how often.
-        store: a ClickHouse server's address; each run takes a new database on it, named after
-            the one in the address. ``None`` for chDB.
+        ways: ``"backlog"``, ``"live"`` or both.
+
+    Returns:
+        way → case.
 
     Raises:
         WrongTotals: a figure in the store is not the truth's.
         Unavailable: broker, store or worker failed.
+        UsageError: the show has fewer records.
     """
-    stamp = f"{time.time():.0f}"
-    done = []
+    mill = mill_of(spec, setting.partitions)
+    made = mill.make(spec.records)
+    found: dict[Way, list[Run]] = {way: [] for way in ways}
     for number in range(1, runs + 1):
-        address = None if store is None else own_database(store, f"{stamp}_{number}")
-        with tempfile.TemporaryDirectory(prefix="liveshop-bench-") as directory:
-            done.append(_run(Path(directory), load, partitions, address, f"run {number}/{runs}"))
-    return _case(load, done)
+        for way, done in found.items():
+            done.append(_run(_WAYS[way], setting, mill, made, f"{way} {number}/{runs}"))
+    return {way: _case(mill, done) for way, done in found.items()}
 
 
-def kind_of(store: str | None) -> str:
-    """``"chdb"`` or ``"clickhouse"``.
+def _case(mill: Mill, runs: list[Run]) -> Case:
+    events, size = mill.records, mill.bytes
+    librdkafka = [run.librdkafka for run in runs if run.librdkafka is not None]
 
-    Raises:
-        UsageError: the address is of neither.
-    """
-    if store is None:
-        return "chdb"
-    clickhouse_settings(store)
-    if not store.startswith(("clickhouse://", "clickhouses://")):
-        raise UsageError("A benchmark's store is a ClickHouse server, or chDB.", ADDRESS_HINT)
-    return "clickhouse"
+    def metric(name: str) -> list[float]:
+        return [run.spent.metrics[name] for run in runs]
 
-
-def own_database(store: str, suffix: str) -> str:
-    """The address of another database on the same server."""
-    parts = urlsplit(store)
-    return parts._replace(path=f"/{parts.path.strip('/') or 'liveshop'}_{suffix}").geturl()
-
-
-def _case(load: Load, runs: list[Run]) -> Case:
-    events, size = len(load.records), load.bytes
     figures = {
         "events_per_s": [events / run.worker_s for run in runs],
         "mb_per_s": [size / run.worker_s / 1e6 for run in runs],
-        "bare_drain_events_per_s": [events / run.drain_s for run in runs],
-        "bare_drain_mb_per_s": [size / run.drain_s / 1e6 for run in runs],
-        "cpu_us_per_event": [run.worker_cpu_s / events * 1e6 for run in runs],
-        "bare_drain_cpu_us_per_event": [run.drain_cpu_s / events * 1e6 for run in runs],
+        "bare_drain_events_per_s": [events / run.drained.seconds for run in runs],
+        "bare_drain_mb_per_s": [size / run.drained.seconds / 1e6 for run in runs],
+        "librdkafka_events_per_s": [events / one.seconds for one in librdkafka],
+        "cpu_us_per_event": [run.cpu_s / events * 1e6 for run in runs],
+        "bare_drain_cpu_us_per_event": [run.drained.cpu_s / events * 1e6 for run in runs],
         "seconds": [run.worker_s for run in runs],
-        "fold_s": [run.fold_s for run in runs],
-        "flush_s": [run.flush_s for run in runs],
-        "flushes": [run.flushes for run in runs],
-        "rows": [run.rows for run in runs],
-        "peak_rss_mb": [run.peak_rss_mb for run in runs],
+        "fold_s": metric("liveshop_fold_seconds_total"),
+        "flush_s": metric("liveshop_flush_seconds_sum"),
+        "flushes": metric("liveshop_flush_seconds_count"),
+        "rows": metric("liveshop_flushed_rows_total"),
+        "peak_rss_mb": [run.spent.peak_rss_mb for run in runs],
+    }
+    ratios = {
+        "of_bare_drain": [run.drained.seconds / run.worker_s for run in runs],
+        "of_librdkafka": [
+            run.librdkafka.seconds / run.worker_s for run in runs if run.librdkafka is not None
+        ],
     }
     return Case(
         events=events,
         bytes=size,
-        figures={name: Spread.of(values) for name, values in figures.items()},
-        ratios={"of_bare_drain": Spread.of([run.drain_s / run.worker_s for run in runs])},
+        figures={name: Spread.of(values) for name, values in figures.items() if values},
+        ratios={name: Spread.of(values) for name, values in ratios.items() if values},
         checks=runs[-1].checks,
     )
 
 
-def _run(directory: Path, load: Load, partitions: int, store: str | None, title: str) -> Run:
-    with Stack(directory, None, store, partitions) as stack:
-        run = run_interruptibly(_drive(stack, load, title))
-        stack.stop_workers()
-        with reading(stack.store) as opened:
-            checks = checks_of(reconcile(opened, load.truth), load.truth)
-    return Run(**run, checks=checks)
+_Times = tuple[float, float, Spent, Drained, Drained | None]
+_Way = Callable[[Rig, Made], Awaitable[_Times]]
 
 
-async def _drive(stack: Stack, load: Load, title: str) -> dict[str, float]:
-    await ensure_topics(stack.brokers, stack.partitions)
-    worker = stack.add_worker(free_port(), _WORKER)
-    await worker.ready()
-    worker.child.send(signal.SIGSTOP)
+def _run(
+    way: _Way,
+    setting: Setting,
+    mill: Mill,
+    made: Made,
+    title: str,
+) -> Run:
+    with rig(setting, title) as parts:
+
+        async def through() -> _Times:
+            await parts.start()
+            return await way(parts, made)
+
+        times = run_interruptibly(through())
+        return Run(*times, checks=parts.prove(mill.truth()))
+
+
+async def _backlog(parts: Rig, made: Made) -> _Times:
+    parts.freeze()
     try:
-        ends = await _publish(stack.brokers, load, title)
-        drained = await bare_drain(stack.brokers, ends)
-        cpu_s = _cpu_s(worker.child.pid)
+        published = await parts.publish(made)
+        drains = await _drains(parts, published.ends)
+        cpu_s = parts.cpu_s()
     finally:
-        worker.child.send(signal.SIGCONT)
-    worker_s = await _until_committed(stack.brokers, worker, ends, len(load.records), title)
-    cpu_s = _cpu_s(worker.child.pid) - cpu_s
-    metrics = await asyncio.get_running_loop().run_in_executor(None, read_metrics, worker.port)
-    return {
-        "drain_s": drained.seconds,
-        "drain_cpu_s": drained.cpu_s,
-        "worker_s": worker_s,
-        "worker_cpu_s": cpu_s,
-        "fold_s": metrics["liveshop_fold_seconds_total"],
-        "flush_s": metrics["liveshop_flush_seconds_sum"],
-        "flushes": metrics["liveshop_flush_seconds_count"],
-        "rows": metrics["liveshop_flushed_rows_total"],
-        "peak_rss_mb": memory_mb(worker.child.pid, "VmHWM"),
-    }
+        parts.thaw()
+    worker_s = await parts.until_committed(published.ends, made.records)
+    spent = await parts.spent()
+    return worker_s, spent.cpu_s - cpu_s, spent, *drains
 
 
-async def _publish(brokers: str, load: Load, title: str) -> Ends:
-    async with Publisher(brokers) as publisher:
-        with meter(f"{title}: publishing", len(load.records), counts=True) as bar:
-            for begin in range(0, len(load.records), _CHUNK):
-                await publisher.send(load.records[begin : begin + _CHUNK])
-                bar.to(begin)
+async def _live(parts: Rig, made: Made) -> _Times:
+    began, cpu_s = time.perf_counter(), parts.cpu_s()
+    ends = await publish_ahead(parts, made)
+    await parts.until_committed(ends, made.records)
+    worker_s = time.perf_counter() - began
+    spent = await parts.spent()
+    parts.freeze()
+    try:
+        drains = await _drains(parts, ends)
+    finally:
+        parts.thaw()
+    return worker_s, spent.cpu_s - cpu_s, spent, *drains
+
+
+_WAYS: Final[dict[Way, _Way]] = {"backlog": _backlog, "live": _live}
+
+
+async def publish_ahead(parts: Rig, made: Made) -> Ends:
+    """Publish while the workers fold, :data:`AHEAD` records ahead of what they have committed.
+
+    Returns:
+        (topic, partition) → end of its log.
+
+    Raises:
+        Unavailable: a worker ended, or the broker refuses a batch.
+    """
+    async with (
+        Publisher(parts.brokers) as publisher,
+        Lag(parts.brokers, AppConfig().group) as lag,
+    ):
+        sent = committed = 0
+        with meter(f"{parts.title}: publishing", made.records, counts=True) as bar:
+            for chunk in made.chunks:
+                while sent + chunk.records - committed > AHEAD:
+                    parts.check()
+                    await asyncio.sleep(_WAIT_S)
+                    committed = sum(publisher.ends.values()) - await lag.measure(publisher.ends)
+                await publisher.send_encoded(chunk.batches)
+                bar.to(sent := sent + chunk.records)
             await publisher.flush()
         return publisher.ends
 
 
-async def _until_committed(
-    brokers: str, worker: WorkerProcess, ends: Ends, records: int, title: str
-) -> float:
-    began = time.perf_counter()
-    async with Lag(brokers, AppConfig().group) as lag:
-        with meter(f"{title}: folding", records, counts=True) as bar:
-
-            def look(left: int) -> None:
-                if worker.child.exit_code is not None:
-                    raise Unavailable("The worker ended.", worker.child.tail(4))
-                bar.to(records - left)
-
-            await drain(lag, _STALLED_S, ends, look)
-    return time.perf_counter() - began
-
-
-def _cpu_s(pid: int) -> float:
-    """CPU seconds of a process so far, user and system; 0 where there is no ``/proc``."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+async def _drains(parts: Rig, ends: Ends) -> tuple[Drained, Drained | None]:
+    return await bare_drain(parts.brokers, ends), await librdkafka_drain(parts.brokers, ends)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.rig import BrokerKind
+
 Runs = Annotated[int, typer.Option(min=1, metavar="N", help="runs; the median counts")]
 Records = Annotated[int, typer.Option(min=1_000, metavar="N", help="records in the load")]
 Partitions = Annotated[
@@ -30,3 +32,14 @@ Tolerance = Annotated[
     float,
     typer.Option("--tolerance", min=0.0, max=1.0, metavar="X", help="the share it may fall by"),
 ]
+StoreOfRun = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="STORE",
+        help="chdb, clickhouse for a server of its own, or a server's "
+        "clickhouse://user:password@host:port/database; each run makes a database DATABASE_time "
+        "there and leaves it",
+    ),
+]
+Broker = Annotated[BrokerKind, typer.Option(help="the embedded one, or an Apache Kafka of its own")]

@@ -25,8 +25,9 @@ from typing import Final, Literal
 
 from agents.app import AppConfig
 from benchmarks import end_to_end
-from benchmarks.load import LoadSpec, checks_of, prepare
+from benchmarks.load import LoadSpec, checks_of
 from benchmarks.result import Case, Spread
+from benchmarks.rig import Setting
 from benchmarks.spool import Spool, write_spool
 from benchmarks.worker_watch import Sample, WorkerWatch, memory_mb
 from liveshop.chaos.together import together
@@ -261,8 +262,8 @@ def soak(request: Request) -> Soak:
 
 
 def _maximum(request: Request, server: ClickHouseServer) -> float:
-    load = prepare(request.spec)["mixed"]
-    case = end_to_end.measure(load, request.partitions, 1, server.dsn("maximum"))
+    setting = Setting(request.partitions, server.dsn("maximum"))
+    case = end_to_end.measure(request.spec, setting, 1)["backlog"]
     return case.figures["events_per_s"].median
 
 

@@ -52,21 +52,33 @@ def test_hot_path_folds_every_topic_and_names_its_machine(tmp_path: Path) -> Non
 def test_end_to_end_reconciles_before_it_gives_a_figure(tmp_path: Path) -> None:
     _, result = run(
         tmp_path / "whole.json",
-        *("end-to-end", "--profile", "boutique", "--records", "6000", "--runs", "1"),
+        *(
+            "end-to-end",
+            "--profile",
+            "boutique",
+            "--records",
+            "6000",
+            "--runs",
+            "1",
+            "--scale",
+            "1",
+        ),
     )
-    case = result.cases["chdb"]
-    assert case.events == case.checks["consumed"] == 6_000
-    assert case.checks["figures_compared"] > 100
-    assert case.checks["orders"] > 0
-    assert {
-        "events_per_s",
-        "mb_per_s",
-        "bare_drain_events_per_s",
-        "peak_rss_mb",
-        "flushes",
-        "cpu_us_per_event",
-        "bare_drain_cpu_us_per_event",
-    } <= set(case.figures)
-    assert case.figures["rows"].median > 0
-    assert set(case.ratios) == {"of_bare_drain"}
+    assert set(result.cases) == {"backlog", "live"}
+    for case in result.cases.values():
+        assert case.events == case.checks["consumed"] == 6_000
+        assert case.checks["figures_compared"] > 100
+        assert case.checks["orders"] > 0
+        assert {
+            "events_per_s",
+            "mb_per_s",
+            "bare_drain_events_per_s",
+            "librdkafka_events_per_s",
+            "peak_rss_mb",
+            "flushes",
+            "cpu_us_per_event",
+            "bare_drain_cpu_us_per_event",
+        } <= set(case.figures)
+        assert case.figures["rows"].median > 0
+        assert set(case.ratios) == {"of_bare_drain", "of_librdkafka"}
     assert result.settings["store"] == "chdb"

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchmarks.end_to_end import own_database
 from benchmarks.hot_path import Audit, Shape, cut, measure
 from benchmarks.load import Load, LoadSpec, WrongTotals, prepare
 from producers.partitioning import partition_of
@@ -98,9 +97,3 @@ def test_a_measurement_of_wrong_rows_fails_instead_of_giving_a_figure(
     load = loads["purchases"]
     with pytest.raises(WrongTotals):
         measure({"purchases": replace(load, records=load.records[:-1])}, SHAPE, 1)
-
-
-def test_each_run_has_a_database_of_its_own_on_the_same_server() -> None:
-    given = "clickhouse://ops:secret@db:9000/shop?secure=1"
-    assert own_database(given, "7_1") == "clickhouse://ops:secret@db:9000/shop_7_1?secure=1"
-    assert own_database("clickhouse://db", "7_1") == "clickhouse://db/liveshop_7_1"
