@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -52,6 +54,10 @@ _VALUE_ERRORS: Final = (
     struct.error,
     driver.Error,
 )
+
+
+#: The driver keeps the text of what TLS refuses, and not its type.
+_UNTRUSTED: Final = re.compile(r"certificate verify failed: (.+?)\.? \(_ssl")
 
 
 class ClickHouseStore:
@@ -165,12 +171,14 @@ class ClickHouseStore:
 
     def _open(self, database: str) -> Client:
         settings = self._settings
-        tls = {
+        files = {
             "ca_certs": settings.ca_certs,
             "certfile": settings.certfile,
             "keyfile": settings.keyfile,
-            "server_hostname": settings.server_hostname,
         }
+        for name, file in files.items():
+            _need_readable(name, file)
+        tls = {**files, "server_hostname": settings.server_hostname}
         client = Client(
             settings.host,
             port=settings.port or None,
@@ -203,6 +211,12 @@ class ClickHouseStore:
                 raise self._lacks_right(
                     f"may not use the database {database!r}", "the server hangs up"
                 ) from None
+            if untrusted := _UNTRUSTED.search(str(error)):
+                raise StoreMisconfigured(
+                    f"the certificate of the ClickHouse server at {settings.address} cannot be "
+                    f"trusted: {untrusted[1]}",
+                    "name the file of its authority in the store's address: ?ca_certs=FILE",
+                ) from error
             raise StoreMissing(
                 f"no ClickHouse server answers at {settings.address}",
                 f"start one, or correct the store's address ({_network_reason(error)})",
@@ -252,6 +266,19 @@ class ClickHouseStore:
                         f"the driver refused a value: {first_line(f'{error!r}')}"
                     ) from error
             raise
+
+
+def _need_readable(option: str, file: str) -> None:
+    if file:
+        try:
+            with Path(file).open("rb") as content:
+                content.read(1)
+        except OSError as error:
+            raise StoreMisconfigured(
+                f"the file {file} of {option} in the store's address cannot be read: "
+                f"{error.strerror}",
+                "correct its name, or let this user read it",
+            ) from None
 
 
 def _answers(client: Client) -> bool:
