@@ -21,6 +21,9 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class Main {
 
+    /** As many as the machine has cores; the broker takes its share of them. */
+    private static final int STREAM_THREADS = 2;
+
     private Main() {}
 
     /** Runs until it is told to stop. */
@@ -77,7 +80,7 @@ public final class Main {
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, job.group());
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, job.brokers());
         settings.put(StreamsConfig.STATE_DIR_CONFIG, job.directory() + "/streams");
-        settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, Integer.getInteger("threads", 2));
+        settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, STREAM_THREADS);
         settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, Job.EMIT_EVERY_MS);
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 128L << 20);
         settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
