@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from signal import Signals
 from subprocess import CompletedProcess
@@ -39,13 +40,28 @@ SECRETS = {
     secret for one in (KAFKA, WORKER, READER, TOKEN) for secret in (one, quote(one, safe=""))
 }
 
-#: What Kafka's numbers for rights mean, of a topic and of a group. docs/security.md lists the same.
-_TOPIC, _GROUP, _LITERAL, _PREFIXED, _ALLOW = 2, 3, 3, 4, 3
-_READ, _WRITE, _CREATE, _DESCRIBE = 3, 4, 5, 8
-RIGHTS = [
-    *((_TOPIC, "live", _PREFIXED, right) for right in (_READ, _WRITE, _CREATE, _DESCRIBE)),
-    (_GROUP, "liveshop", _LITERAL, _READ),
-]
+#: Words of kafka-acls.sh → numbers of its protocol.
+_RESOURCES = {"--topic": 2, "--group": 3}
+_PATTERNS = {"literal": 3, "prefixed": 4}
+_OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8}
+_ALLOW = 3
+
+
+def documented_rights() -> list[tuple[int, str, int, int]]:
+    """What docs/security.md grants: kind of resource, its name, kind of name, operation."""
+    page = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
+    rights = []
+    for line in re.findall(r"^kafka-acls\.sh (.*)$", page.replace("\\\n", ""), flags=re.MULTILINE):
+        words = line.split()
+        options = list(pairwise(words))
+        (resource,) = ((option, name) for option, name in options if option in _RESOURCES)
+        pattern = dict(options).get("--resource-pattern-type", "literal")
+        rights += [
+            (_RESOURCES[resource[0]], resource[1], _PATTERNS[pattern], _OPERATIONS[operation])
+            for option, operation in options
+            if option == "--operation"
+        ]
+    return rights
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ async def grant(brokers: str, *users: str) -> None:
     client = AIOKafkaClient(bootstrap_servers=brokers)
     await client.bootstrap()
     try:
-        for user, (kind, name, pattern, right) in product(users, RIGHTS):
+        for user, (kind, name, pattern, right) in product(users, documented_rights()):
             request = CreateAclsRequest(kind, name, pattern, user, "*", right, _ALLOW)
             answer = await client.send(client.get_random_node(), request)
             assert [code for code, _ in answer.creation_responses] == [0]
