@@ -55,6 +55,10 @@ class Made:
             self._only(lambda batch: batch.topic != topic),
         )
 
+    def __add__(self, more: Made) -> Made:
+        """These records, and then others."""
+        return Made([*self.chunks, *more.chunks], self.records + more.records)
+
     def _only(self, wanted: Callable[[EncodedBatch], bool]) -> Made:
         parts = ([one for one in chunk.batches if wanted(one)] for chunk in self.chunks)
         chunks = [Chunk(part, sum(one.records for one in part)) for part in parts if part]
@@ -88,18 +92,30 @@ class Mill:
         Raises:
             UsageError: the show has fewer.
         """
-        chunks = []
+        made = self._make(records, chunk)
+        if made.records < records:
+            raise UsageError(
+                f"The show {self._show.name} has only {self.records:,} records.",
+                "Ask for fewer with --records, or for a larger crowd with --scale.",
+            )
+        return made
+
+    def rest(self) -> Made:
+        """All records that are left of the show."""
+        return self._make(None, CHUNK)
+
+    def _make(self, records: int | None, chunk: int) -> Made:
+        chunks: list[Chunk] = []
+        made = 0
         with no_garbage_collection(), meter("making records", records, counts=True) as bar:
-            for begin in range(0, records, chunk):
-                wanted = min(chunk, records - begin)
-                if self._add(wanted) < wanted:
-                    raise UsageError(
-                        f"The show {self._show.name} has only {self.records:,} records.",
-                        "Ask for fewer with --records, or for a larger crowd with --scale.",
-                    )
-                chunks.append(Chunk(self._encoder.take(), wanted))
-                bar.to(begin + wanted)
-        return Made(chunks, records)
+            while records is None or made < records:
+                wanted = chunk if records is None else min(chunk, records - made)
+                added = self._add(wanted)
+                chunks.append(Chunk(self._encoder.take(), added))
+                bar.to(made := made + added)
+                if added < wanted:
+                    break
+        return Made(chunks, made)
 
     def _add(self, wanted: int) -> int:
         made = 0

@@ -260,7 +260,7 @@ def rig(setting: Setting, title: str) -> Iterator[Rig]:
     with tempfile.TemporaryDirectory(prefix="liveshop-bench-") as name:
         directory = Path(name)
         with (
-            _brokers(setting.broker, directory) as brokers,
+            brokers_of_run(setting.broker, directory) as brokers,
             store_of_run(setting.store, directory) as store,
             Stack(directory, brokers, store, setting.partitions) as stack,
         ):
@@ -268,7 +268,7 @@ def rig(setting: Setting, title: str) -> Iterator[Rig]:
 
 
 @contextmanager
-def _brokers(kind: BrokerKind, directory: Path) -> Iterator[str | None]:
+def brokers_of_run(kind: BrokerKind, directory: Path) -> Iterator[str | None]:
     """The address of a Kafka of our own; ``None`` lets the stack start the embedded broker."""
     if kind == "embedded":
         yield None

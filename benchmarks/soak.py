@@ -16,9 +16,8 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -27,17 +26,16 @@ from agents.app import AppConfig
 from benchmarks import end_to_end
 from benchmarks.load import LoadSpec, checks_of
 from benchmarks.result import Case, Spread
-from benchmarks.rig import Setting
+from benchmarks.rig import BrokerKind, Setting, brokers_of_run
 from benchmarks.spool import Spool, write_spool
 from benchmarks.worker_watch import Sample, WorkerWatch, memory_mb
 from liveshop.chaos.together import together
 from liveshop.console import meter
 from liveshop.drain import Lag, drain
 from liveshop.embedded.clickhouse_server import ClickHouseServer
-from liveshop.embedded.kafka_server import KafkaServer
 from liveshop.embedded.process import free_port
 from liveshop.embedded.stack import Stack
-from liveshop.reconcile import reconcile
+from liveshop.reconcile import Reconciliation, reconcile
 from liveshop.signals import run_interruptibly
 from liveshop.stores import reading
 from producers.pacing import Schedule
@@ -46,7 +44,7 @@ from producers.topics import ensure_topics
 from schemas.errors import Unavailable, UsageError
 
 #: How often records are handed over.
-_FRAME_S: Final = 0.05
+_SLICE_S: Final = 0.05
 #: Without any progress for this long at the end, the run is given up.
 _STALLED_S: Final = 90.0
 #: The worker keeps up while no more than what is sent in this time is waiting.
@@ -54,7 +52,6 @@ _KEPT_UP_S: Final = 3.0
 #: Caches fill in the first quarter of a run; what grows after it grows for ever.
 _SETTLED_AFTER: Final = 0.25
 
-BrokerKind = Literal["embedded", "kafka"]
 OutageKind = Literal["kill", "freeze"]
 
 
@@ -124,6 +121,7 @@ class Soak:
         behind_ms: the longest time by which the sender was too late.
         drain_s: from the last record until everything was stored.
         peak_rss_mb: the kernel's high-water mark of the worker.
+        proof: every figure in the store against the truth.
         checks: what reconciled.
     """
 
@@ -137,6 +135,7 @@ class Soak:
     behind_ms: float
     drain_s: float
     peak_rss_mb: float
+    proof: Reconciliation
     checks: dict[str, int]
 
     @property
@@ -219,7 +218,7 @@ def columns(samples: Sequence[Sample]) -> dict[str, list[float]]:
 
 
 def soak(request: Request) -> Soak:
-    """Run it; leaves no process and no file behind. TMPDIR takes 200 bytes a record, and the data.
+    """Run it; leaves no process and no file behind. TMPDIR takes 220 bytes a record, and the data.
 
     Raises:
         WrongTotals: a figure in the store is not the truth's.
@@ -236,16 +235,18 @@ def soak(request: Request) -> Soak:
         maximum = None if request.rate else _maximum(request, server)
         rate = request.rate or request.share * (maximum or 0.0)
         spec = replace(request.spec, records=round(rate * request.seconds))
-        spool = write_spool(directory / "records", spec, max(1, round(rate * _FRAME_S)))
+        slice_records = max(1, round(rate * _SLICE_S))
+        spool = write_spool(directory / "records", spec, request.partitions, slice_records)
         with (
-            _brokers(request.broker, directory) as brokers,
+            brokers_of_run(request.broker, directory) as brokers,
             Stack(directory, brokers, server.dsn("soak"), request.partitions) as stack,
         ):
             run = _Run(request, stack, server, hands, spool, rate)
             run_interruptibly(run.through())
             stack.stop_workers()
             with reading(stack.store) as opened:
-                checks = checks_of(reconcile(opened, spool.truth), spool.truth)
+                proof = reconcile(opened, spool.truth)
+        checks = checks_of(proof, spool.truth)
     return Soak(
         request=request,
         maximum=maximum,
@@ -257,6 +258,7 @@ def soak(request: Request) -> Soak:
         behind_ms=run.behind_ms,
         drain_s=run.drain_s,
         peak_rss_mb=run.peak_rss_mb,
+        proof=proof,
         checks=checks,
     )
 
@@ -265,16 +267,6 @@ def _maximum(request: Request, server: ClickHouseServer) -> float:
     setting = Setting(request.partitions, server.dsn("maximum"))
     case = end_to_end.measure(request.spec, setting, 1)["backlog"]
     return case.figures["events_per_s"].median
-
-
-@contextmanager
-def _brokers(kind: BrokerKind, directory: Path) -> Iterator[str | None]:
-    """The address of a Kafka of our own; ``None`` lets the stack start the embedded broker."""
-    if kind == "embedded":
-        yield None
-        return
-    with KafkaServer(directory / "kafka") as kafka:
-        yield kafka.address
 
 
 class _Run:
@@ -332,13 +324,13 @@ class _Run:
         """Hand over each slice at its time, whatever the others do."""
         schedule = Schedule(rate=self._rate)
         began, sent = time.monotonic(), 0
-        for frame in self._spool.frames():
+        for chunk in self._spool.chunks():
             due_s = schedule.send_at_s(0, sent, 0)
             await asyncio.sleep(due_s - (time.monotonic() - began))
-            await publisher.send(frame)
+            await publisher.send_encoded(chunk.batches)
             elapsed_s = time.monotonic() - began
             self.behind_ms = max(self.behind_ms, schedule.behind_ms(0, sent, 0, elapsed_s))
-            sent += len(frame)
+            sent += chunk.records
         await publisher.flush()
 
     async def _disturb(self, watch: WorkerWatch) -> None:

@@ -14,7 +14,7 @@ _MEMORY: Final = (92, 212)
 _WAITING: Final = (252, 352)
 _RATE: Final = (392, 492)
 #: Rates are averages over so many seconds: a flush or a commit comes in one piece.
-_OVER_S: Final = 5
+_OVER_S: Final = 3
 
 
 def draw_soak(run: Soak) -> str:
@@ -28,7 +28,7 @@ def draw_soak(run: Soak) -> str:
     memory = Panel.holding(*_MEMORY, (mb for _, mb in rss), span_s)
     waiting = Panel.holding(*_WAITING, (records for _, records in lag), span_s)
     rate = Panel.holding(*_RATE, (per_s for _, per_s in stored), span_s)
-    title = f"{run.records:,} records at {run.rate:,.0f}/s, one worker: difference 0"
+    title = f"{run.records:,} records at {run.rate:,.0f}/s, one worker"
     parts = [
         text(20, 32, title, "title"),
         text(20, 52, _subtitle(run), "dim"),

@@ -51,6 +51,11 @@ class EncodedBatch:
         """Its size in bytes, header included."""
         return len(self._content)
 
+    @property
+    def content(self) -> bytes:
+        """Its bytes, to keep it somewhere else: the last argument of a new one."""
+        return self._content
+
     def builder(self) -> BatchBuilder:
         """What aiokafka's ``send_batch`` takes; a new one for each time that it is sent."""
         return _Sealed(self.records, self._content)
