@@ -31,7 +31,7 @@ from benchmarks.result import Case, Result
 from benchmarks.rig import Setting
 from benchmarks.run_store import kind_of
 from benchmarks.soak_chart import draw_soak
-from liveshop.console import complain
+from liveshop.console import complain, say
 from liveshop.signals import Interrupted
 from schemas.errors import LiveshopError
 
@@ -124,16 +124,13 @@ def soak_command(
     outage: Annotated[
         soak.OutageKind, typer.Option(help="SIGKILL and a new start, or SIGSTOP and SIGCONT")
     ] = "kill",
-    broker: Annotated[
-        soak.BrokerKind,
-        typer.Option(help="the embedded one keeps 210 bytes a record in memory"),
-    ] = "embedded",
+    broker: Broker = "embedded",
     records: Annotated[
         int, typer.Option(min=1_000, metavar="N", help="records to measure the maximum with")
     ] = 600_000,
     profile: ProfileName = "xinba-12h",
     seed: Seed = 1,
-    scale: Scale = 100.0,
+    scale: Scale = 50.0,
     partitions: Partitions = 4,
     as_json: AsJson = False,
     out: OutFile = None,
@@ -154,6 +151,8 @@ def soak_command(
     session = _Session(request.spec, 1, partitions, output)
     run = soak.soak(request)
     output.path.with_suffix(".svg").write_text(draw_soak(run))
+    if not as_json:
+        say(run.proof.line())
     settings = (
         {}
         if request.outage is None
