@@ -92,30 +92,28 @@ class Mill:
         Raises:
             UsageError: the show has fewer.
         """
-        made = self._make(records, chunk)
-        if made.records < records:
-            raise UsageError(
-                f"The show {self._show.name} has only {self.records:,} records.",
-                "Ask for fewer with --records, or for a larger crowd with --scale.",
-            )
-        return made
+        return _made(self.grind(records, chunk))
 
     def rest(self) -> Made:
         """All records that are left of the show."""
-        return self._make(None, CHUNK)
+        return _made(self.grind(None, CHUNK))
 
-    def _make(self, records: int | None, chunk: int) -> Made:
-        chunks: list[Chunk] = []
+    def grind(self, records: int | None, chunk: int) -> Iterator[Chunk]:
+        """What :meth:`make` or :meth:`rest` makes, piece by piece: for more than memory holds."""
         made = 0
         with no_garbage_collection(), meter("making records", records, counts=True) as bar:
             while records is None or made < records:
                 wanted = chunk if records is None else min(chunk, records - made)
                 added = self._add(wanted)
-                chunks.append(Chunk(self._encoder.take(), added))
+                yield Chunk(self._encoder.take(), added)
                 bar.to(made := made + added)
                 if added < wanted:
                     break
-        return Made(chunks, made)
+        if records is not None and made < records:
+            raise UsageError(
+                f"The show {self._show.name} has only {self.records:,} records.",
+                "Ask for fewer with --records, or for a larger crowd with --scale.",
+            )
 
     def _add(self, wanted: int) -> int:
         made = 0
@@ -138,6 +136,11 @@ class Mill:
             start_ms=show.start_ms,
             end_ms=self._until_ms,
         )
+
+
+def _made(chunks: Iterator[Chunk]) -> Made:
+    made = list(chunks)
+    return Made(made, sum(chunk.records for chunk in made))
 
 
 def mill_of(spec: LoadSpec, partitions: int) -> Mill:
