@@ -229,6 +229,25 @@ def test_whoever_listens_to_others_without_a_token_is_exposed(host: str, exposed
     assert not is_exposed(load_settings(host=host, http_token=MARK))
 
 
+@pytest.mark.usefixtures("logging_as_before")
+def test_a_worker_warns_where_everybody_can_read_it_and_only_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIVESHOP_START_WAIT_S", "0")
+    Path("token").write_text(MARK)
+    monkeypatch.setenv("LIVESHOP_HTTP_TOKEN_FILE", "")
+    line = ["worker", "--port", "0", "--brokers", "127.0.0.1:1"]
+    for options, warnings in (
+        ([], 0),
+        (["--host", "0.0.0.0"], 1),
+        (["--host", "0.0.0.0", "--http-token-file", "token"], 0),
+    ):
+        assert cli.run([*line, *options]) == 1
+        said = capsys.readouterr().err.splitlines()
+        assert len([one for one in said if one.startswith("liveshop: warning: ")]) == warnings
+        assert len(said) == 2 + warnings
+
+
 # --- the command line -------------------------------------------------------------------------
 
 
