@@ -200,12 +200,14 @@ class Worker:
         )
 
     def health(self) -> Health:
-        """Healthy while flushes keep coming."""
+        """Healthy while flushes keep coming, or while only the store can help."""
         age_s = time.monotonic() - self.pipeline.last_flush
         limit_s = max(10.0, 10 * self.config.pipeline.flush_interval_ms / 1_000)
+        flushes, waits = age_s < limit_s, self.pipeline.waits_for_store
+        late = f"no flush for {age_s:.0f} s" + (": the store does not answer" if waits else "")
         return Health(
-            ok=age_s < limit_s,
-            sentence="flushing" if age_s < limit_s else f"no flush for {age_s:.0f} s",
+            ok=flushes or waits,
+            sentence="flushing" if flushes else late,
             details={
                 "last_flush_age_s": round(age_s, 3),
                 "assigned_partitions": len(self.pipeline.folds),

@@ -16,6 +16,7 @@ from liveshop.drain import Lag
 from liveshop.embedded.workers import WorkerProcess
 
 _INTERVAL_S: Final = 1.0
+_LAST_FLUSH: Final = "liveshop_last_flush_timestamp_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,6 @@ class WorkerWatch:
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(None, read_metrics, port)
         self._metrics = metrics = answer or self._metrics
-        health = await self._worker.ask("/healthz")
         ends = self._ends()
         return Sample(
             at_s=self.now_s(),
@@ -86,7 +86,7 @@ class WorkerWatch:
             lag=await self._lag.measure(ends),
             rss_mb=round(memory_mb(pid, "VmRSS"), 1),
             unflushed=round(metrics.get("liveshop_unflushed_records", 0)),
-            flush_age_s=float(health.get("details", {}).get("last_flush_age_s", 0.0)),
+            flush_age_s=round(time.time() - (metrics.get(_LAST_FLUSH) or time.time()), 3),
             rows=round(metrics.get("liveshop_flushed_rows_total", 0)),
             retries=round(metrics.get("liveshop_store_retries_total", 0)),
         )
