@@ -211,7 +211,10 @@ class Pipeline:
         """
         if fold.next_offset >= first:
             return
-        if (await self._sink.positions()).get(tp, 0) > fold.next_offset:
+        stored = (await self._sink.positions()).get(tp, 0)
+        if not self._holds(fold):
+            return
+        if stored > fold.next_offset:
             raise OvertakenError(
                 f"{tp.topic}/{tp.partition}: another worker went on beyond {fold.next_offset}"
             )
@@ -245,13 +248,13 @@ class Pipeline:
             raise
 
     async def _fold(self, batch: Batch) -> None:
-        await self._room.wait()
         tp = TP(batch.topic, batch.partition)
+        fold = self.folds.get(tp)
+        await self._room.wait()
         if batch.offsets[0] != batch.start:
             await self._look_into_hole(tp, batch)
-        fold = self.folds.get(tp)
-        if fold is None:
-            return  # Revoked while the batch was under way; its new owner folds it.
+        if fold is None or not self._holds(fold):
+            return  # Of an assignment that is over; who has the partition now fetches it again.
         began = time.perf_counter()
         opened, events = fold.open(batch)
         asked = fold.unknown(events)
@@ -259,6 +262,8 @@ class Pipeline:
         if asked:
             await self.flush()
             known = await self._sink.known(tp.topic, tp.partition, opened.start, asked)
+            if not self._holds(fold):
+                return
         fold.apply(opened, events, known)
         if len(opened):
             self._newest[tp] = (int(opened.offsets[-1]), int(opened.appended_ms[-1]))

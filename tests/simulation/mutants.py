@@ -546,9 +546,6 @@ MISTAKES: Final[dict[str, dict[str, Mutant]]] = {
     },
     "5 acknowledge": {
         "left out": _without_step("acknowledgements"),
-        "only by the next flush": _steps(
-            "acknowledgements", "take", "rows", "messages", "checkpoints"
-        ),
         "before rows": _steps("take", "acknowledgements", "rows", "messages", "checkpoints"),
         "what is folded, not what is durable": _with(AcknowledgesWhatIsFolded),
         "for a partition that went away": _with(AcknowledgesForOthers),
