@@ -14,8 +14,7 @@ from agents.pipeline import Pipeline
 from agents.stamps import stamp
 from schemas.kafka_security import PLAINTEXT, KafkaSecurity
 from schemas.topics import DEAD_LETTERS, EVENT_TOPICS, KOL_TOTALS, Topic
-from streams.batch import Batch
-from streams.fold import Taken
+from streams.fold import AnyBatch, Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _fold_agent(app: faust.App, pipeline: Pipeline, topic: Topic) -> None:
         allow_empty=True,
     )
 
-    async def fold(batches: AsyncIterable[Batch]) -> None:
+    async def fold(batches: AsyncIterable[AnyBatch]) -> None:
         async for batch in batches.noack():  # type: ignore[attr-defined]
             await pipeline.fold(batch)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import orjson
 
 from agents.sink import Sink
 from schemas.rows import COLUMNS
+from streams.columns import Block
 from streams.fold import Row, Taken
 from streams.leaderboard import Leaderboard, Part, Ranked
 
@@ -63,7 +65,14 @@ def _views_part(row: Sequence[Any]) -> Part:
     )
 
 
-def _hosts(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+def _with_views(rows: Sequence[Row] | Block) -> Iterable[Row]:
+    at = _ACTIVITY["views"]
+    if isinstance(rows, Block):
+        return rows.select(np.flatnonzero(np.asarray(rows.columns[at])))
+    return (row for row in rows if row[at])
+
+
+def _hosts(rows: Iterable[Row]) -> list[tuple[str, str, str]]:
     return [
         (str(row[_ROOM["room_id"]]), str(row[_ROOM["kol_id"]]), str(row[_ROOM["currency"]]))
         for row in rows
@@ -74,9 +83,7 @@ def _hosts(rows: Sequence[Row]) -> list[tuple[str, str, str]]:
 def totals_message(taken: Taken) -> bytes | None:
     """What one partition's flush tells the leaderboard; ``None`` where it changed nothing there."""
     parts = [_sales_part(row) for row in taken.rows.get("sales_window", ())]
-    parts += [
-        part for part in map(_views_part, taken.rows.get("activity_window", ())) if part.values[0]
-    ]
+    parts += map(_views_part, _with_views(taken.rows.get("activity_window", ())))
     hosts = _hosts(taken.rows.get("room_event", ()))
     if not parts and not hosts:
         return None

@@ -28,9 +28,8 @@ from agents.restore import sign, signature
 from agents.sink import Sink
 from agents.transport import Consumer, LogBounds
 from schemas.errors import UsageError
-from streams.batch import Batch
 from streams.catalog import FOLDS
-from streams.fold import Counts, IncompatibleStateError, PartitionFold, Restored, Taken
+from streams.fold import AnyBatch, Counts, IncompatibleStateError, PartitionFold, Restored, Taken
 from streams.windows import WindowPolicy
 
 logger = logging.getLogger(__name__)
@@ -234,7 +233,7 @@ class Pipeline:
 
     # --- folding -----------------------------------------------------------------------------
 
-    async def fold(self, batch: Batch) -> None:
+    async def fold(self, batch: AnyBatch) -> None:
         """Fold one batch; waits while the store is behind.
 
         Raises:
@@ -247,7 +246,7 @@ class Pipeline:
             self.fail(error)
             raise
 
-    async def _fold(self, batch: Batch) -> None:
+    async def _fold(self, batch: AnyBatch) -> None:
         tp = TP(batch.topic, batch.partition)
         fold = self.folds.get(tp)
         await self._room.wait()
@@ -275,7 +274,7 @@ class Pipeline:
         if self._consumer is not None:
             self._consumer.folded(batch)
 
-    async def _look_into_hole(self, tp: TP, batch: Batch) -> None:
+    async def _look_into_hole(self, tp: TP, batch: AnyBatch) -> None:
         """A batch does not begin where the one before it ended: find out why.
 
         aiokafka begins anew at the first record, without a word, when the log no longer has the

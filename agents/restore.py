@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from schemas.store import Store
-from streams.dedup import Entry, RecentIds
+from streams.dedup import Entry, Ids, RecentIds
 from streams.fold import Counts, Restored
 from streams.sales import SalesFold
 
@@ -284,7 +284,7 @@ def signature(state: Mapping[str, Any]) -> tuple[int, int] | None:
     return None if newest is None else (int(newest[0]), int(newest[1]))
 
 
-def pack(ids: Sequence[int]) -> str:
+def pack(ids: Ids) -> str:
     """Ids as the store keeps them."""
     return base64.b64encode(np.asarray(ids, dtype="<u8").tobytes()).decode()
 

@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from agents.metrics import Metrics
@@ -20,10 +21,13 @@ from agents.stores.config import RetryPolicy
 from agents.stores.retry import retrying
 from schemas.rows import COLUMNS
 from schemas.store import Store, StoreUnavailable
+from streams.columns import Block, joined
 from streams.fold import Restored, Row, Taken
 from streams.windows import WindowPolicy
 
 _T = TypeVar("_T")
+#: Rows of one table, as several folds handed them over.
+Parts = Sequence[Sequence[Row] | Block]
 
 #: Sales and ledger are inserted next to each other, so that who compares the two while a flush is
 #: under way rarely sees one without the other.
@@ -106,10 +110,11 @@ class Sink:
         self.is_up = is_up
         self._metrics.store_up.set(is_up)
 
-    async def _insert(self, table: str, rows: Sequence[Row]) -> None:
-        columns = dict(zip(COLUMNS[table], zip(*rows, strict=True), strict=True))
-        await self._call(lambda: self._store.insert(table, columns))
-        self._metrics.flushed_rows.labels(table).inc(len(rows))
+    async def _insert(self, table: str, parts: Parts) -> None:
+        # In the sink's thread, and once, however often the insert is tried.
+        columns = cache(lambda: dict(zip(COLUMNS[table], joined(parts), strict=True)))
+        await self._call(lambda: self._store.insert(table, columns()))
+        self._metrics.flushed_rows.labels(table).inc(sum(map(len, parts)))
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -119,14 +124,13 @@ class Sink:
         Returns once all are durable. Raises:
             schemas.store.StoreRejected: the store refuses them; nothing may be acknowledged.
         """
-        rows: dict[str, list[Row]] = defaultdict(list)
+        parts: dict[str, list[Sequence[Row] | Block]] = defaultdict(list)
         for one in taken:
-            for table, more in one.rows.items():
-                rows[table].extend(more)
-            rows["dead_letter"].extend(_dead_letter_rows(one))
-        for table in sorted(rows, key=_BOOKS_LAST):
-            if rows[table]:
-                await self._insert(table, rows[table])
+            for table, rows in (*one.rows.items(), ("dead_letter", _dead_letter_rows(one))):
+                if len(rows):
+                    parts[table].append(rows)
+        for table in sorted(parts, key=_BOOKS_LAST):
+            await self._insert(table, parts[table])
 
     async def write_checkpoints(self, taken: Sequence[Taken]) -> None:
         """Write where the partitions stand: first the ids, then the checkpoint that names them.
@@ -137,10 +141,10 @@ class Sink:
             (c.topic, c.partition, c.next_offset, c.previous_offset, pack(c.fresh_ids))
             for c in (one.checkpoint for one in taken)
         ]
-        await self._insert("checkpoint_ids", ids)
+        await self._insert("checkpoint_ids", [ids])
         rows = [_checkpoint_row(one) for one in taken]
         self._metrics.checkpoint_bytes.set(sum(len(str(row[-1])) for row in rows))
-        await self._insert("checkpoint", rows)
+        await self._insert("checkpoint", [rows])
 
     # --- reading back ------------------------------------------------------------------------
 
@@ -193,7 +197,7 @@ class Sink:
     async def insert_rows(self, table: str, rows: Sequence[Row]) -> None:
         """Insert rows of a table that is not part of the checkpoint protocol."""
         if rows:
-            await self._insert(table, rows)
+            await self._insert(table, [rows])
 
 
 def _dead_letter_rows(taken: Taken) -> list[Row]:

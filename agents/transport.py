@@ -37,6 +37,7 @@ from faust.types import TP, ConsumerMessage
 from agents.waiting import until_there
 from schemas.errors import Unavailable
 from streams.batch import Batch
+from streams.fold import AnyBatch
 
 logger = logging.getLogger(__name__)
 
@@ -265,7 +266,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         return found
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
-        if not isinstance(record, Batch):
+        if not isinstance(record, AnyBatch):
             return super()._to_message(tp, record)
         under_way = self._under_way[tp] = self._under_way[tp] + len(record)
         if under_way > self._positions.max_buffered:
@@ -286,7 +287,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             generation_id=self.app.consumer_generation_id,
         )
 
-    def folded(self, batch: Batch) -> None:
+    def folded(self, batch: AnyBatch) -> None:
         """Say that a batch is folded, so that fetching can go on."""
         tp = TP(batch.topic, batch.partition)
         under_way = self._under_way[tp] = max(0, self._under_way[tp] - len(batch))

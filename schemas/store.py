@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
 Params = Mapping[str, str | int | float | Sequence[str] | Sequence[int]]
 Row = dict[str, Any]
+#: The values of one column, in the order of the rows.
+Column = Sequence[Any] | npt.NDArray[Any]
 
 
 class Store(Protocol):
@@ -18,9 +22,10 @@ class Store(Protocol):
     def ensure_schema(self) -> None:
         """Apply the numbered migrations that this database has not seen yet."""
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert equally long columns; returns once the store has acknowledged them.
 
+        A column is a list or a tuple, or an array of integers (numpy).
         Integers are sent for ``DateTime`` columns (epoch seconds). The call is not retried
         inside; it is safe to call again with the same rows.
 

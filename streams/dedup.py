@@ -15,9 +15,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import xxhash
 
 from streams.filter import SeenFilter
+
+_MULTIPLIER = 0x9E3779B185EBCA87
+_WORD = 2**64 - 1
+_KIND_NUMBERS = {"order": 1, "cancel": 2, "refund": 3}
+
+
+def mix(state: int, word: int) -> int:
+    """Fold one 64-bit word into a hash."""
+    mixed = (state ^ word) * _MULTIPLIER & _WORD
+    return mixed ^ (mixed >> 29)
+
+
+def event_hash(event_id: str) -> int:
+    """A 64-bit hash of an event id; never 0."""
+    return xxhash.xxh64_intdigest(event_id.encode()) or 1
+
+
+def entry_hash(kind: str, entry_id: str) -> int:
+    """A 64-bit hash of what identifies a ledger entry."""
+    return mix(_KIND_NUMBERS[kind], xxhash.xxh64_intdigest(entry_id.encode()))
+
+
+#: Hashes of event ids.
+Ids = Sequence[int] | npt.NDArray[np.uint64]
+
+
+def generations(tail: Ids, admitted: int, capacity: int) -> tuple[Ids, Ids]:
+    """``(previous, current)`` generation of ids, from the last ones that were admitted."""
+    cut = max(0, len(tail) - admitted % capacity)
+    return tail[max(0, cut - capacity) : cut], tail[cut:]
 
 
 class RecentIds:
@@ -25,7 +57,7 @@ class RecentIds:
 
     __slots__ = ("_capacity", "_current", "_fresh", "_previous", "admitted")
 
-    def __init__(self, capacity: int, admitted: int = 0, tail: Sequence[int] = ()) -> None:
+    def __init__(self, capacity: int, admitted: int = 0, tail: Ids = ()) -> None:
         """Start empty, or from a checkpoint.
 
         Args:
@@ -35,10 +67,9 @@ class RecentIds:
         """
         self._capacity = capacity
         self.admitted = admitted
-        in_current = admitted % capacity
-        cut = max(0, len(tail) - in_current)
-        self._current = set(tail[cut:])
-        self._previous = set(tail[max(0, cut - capacity) : cut])
+        previous, current = generations(tail, admitted, capacity)
+        self._current = set(current)
+        self._previous = set(previous)
         self._fresh: list[int] = []
 
     @staticmethod
@@ -51,7 +82,7 @@ class RecentIds:
 
     def admit(self, event_id: str) -> bool:
         """Remember an id; ``False`` if it is known already."""
-        key = xxhash.xxh3_64_intdigest(event_id.encode())
+        key = event_hash(event_id)
         current = self._current
         if key in current or key in self._previous:
             return False
@@ -124,7 +155,7 @@ class RecentEntries:
         self._current: dict[tuple[str, str], int] = {}
         self._previous: dict[tuple[str, str], int] = {}
         self._leaving: list[dict[tuple[str, str], int]] = []
-        self._forgotten = SeenFilter(map(_name, forgotten))
+        self._forgotten = SeenFilter(_hashes(forgotten))
         for entry in entries:
             generation = self._current if entry.offset >= current_from else self._previous
             generation[entry.kind, entry.id] = entry.fingerprint
@@ -145,7 +176,7 @@ class RecentEntries:
         key = (kind, entry_id)
         if key in self._current or key in self._previous:
             return False
-        return _name(key) in self._forgotten
+        return bool(self._forgotten.may_hold(_hashes([key]))[0])
 
     def find(self, kind: str, entry_id: str, known: Known) -> int | None:
         """The fingerprint of an accepted entry, from memory or from what the ledger said."""
@@ -161,11 +192,11 @@ class RecentEntries:
         """Remember an accepted entry."""
         self._current[entry.kind, entry.id] = entry.fingerprint
         if len(self._current) >= self._capacity:
-            self._forgotten.add(map(_name, self._previous))
+            self._forgotten.add(_hashes(self._previous))
             self._leaving.append(self._previous)
             self._previous, self._current = self._current, {}
             self.previous_from, self.current_from = self.current_from, entry.offset + 1
 
 
-def _name(key: tuple[str, str]) -> str:
-    return "/".join(key)
+def _hashes(keys: Iterable[tuple[str, str]]) -> npt.NDArray[np.uint64]:
+    return np.array([entry_hash(*key) for key in keys], dtype=np.uint64)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NoReturn
 
@@ -27,19 +27,23 @@ from schemas.events import Event
 from schemas.keys import fits_room
 from schemas.rows import ACTIVITY_VALUES, PRODUCT_VALUES, SALES_VALUES
 from schemas.topics import Topic
-from streams.batch import Batch
+from streams.batch import Batch, PackedBatch
+from streams.columns import Block
 from streams.decode import Decoder, Rejected
-from streams.dedup import Entry, Known, RecentIds
+from streams.dedup import Entry, Ids, Known, RecentIds
 from streams.tally import Tally
 from streams.windows import Watermark, WindowPolicy
 
 Row = tuple[str | int, ...]
 #: table → rows, each in the order of ``schemas.rows.COLUMNS``.
-Rows = dict[str, list[Row]]
+Rows = dict[str, Sequence[Row] | Block]
+
+#: The records of a batch, with an object each or without.
+AnyBatch = Batch | PackedBatch
 
 _MINUTE_MS = 60_000
 #: Layout of the checkpoint's state; a worker refuses one that it does not know.
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 _VALUES = {
     "activity_window": ACTIVITY_VALUES,
@@ -96,7 +100,7 @@ class Checkpoint:
     state: bytes
     #: Position of the checkpoint before this one, and the id hashes admitted in between.
     previous_offset: int
-    fresh_ids: list[int]
+    fresh_ids: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class Restored:
     counts: Counts
     state: Mapping[str, Any]
     #: For topics with :class:`RecentIds`: the tail of admitted hashes.
-    id_tail: Sequence[int] = field(default=())
+    id_tail: Ids = field(default=())
     #: For purchases: the ledger's entries below ``next_offset``, in offset order.
     entries: Sequence[Entry] = field(default=())
     #: For purchases: ``(kind, id)`` of the ledger's entries before those.
@@ -146,45 +150,52 @@ class PartitionFold(ABC):
         self.next_offset = next_offset
         self.watermark = Watermark(policy)
         self.counts = Counts()
-        self.tallies = {table: Tally(_VALUES[table]) for table in self.tables}
+        self.tallies = self._new_tallies({table: _VALUES[table] for table in self.tables})
         self._decode = Decoder(self.topic)
         self._handlers: dict[type[Event], Callable[[Any, int, int, int], None]] = {
             event: getattr(self, name) for event, name in self.handlers.items()
         }
-        self._rows: Rows = defaultdict(list)
+        self._rows: dict[str, list[Row]] = defaultdict(list)
         self._people: set[tuple[str, str, str, int, str]] = set()
         self._dead_letters: list[DeadLetter] = []
         self._taken_until = next_offset
         self._appended_ms = 0
 
+    def _new_tallies(self, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+        return {table: Tally(columns) for table, columns in values.items()}
+
     # --- folding -----------------------------------------------------------------------------
 
-    def open(self, batch: Batch) -> tuple[Batch, Sequence[Event | Rejected]]:
+    def open(self, batch: AnyBatch) -> tuple[Any, Any]:
         """Trim what was folded before, and decode the rest.
+
+        Returns:
+            The trimmed batch and what :meth:`unknown` and :meth:`apply` want of it.
 
         Raises:
             BrokenFlowError: the batch begins above what was folded; going on would lose records.
         """
+        trimmed = self._trim(batch).unpacked()
+        return trimmed, self._decode(trimmed.values)
+
+    def _trim(self, batch: AnyBatch) -> AnyBatch:
         if batch.start > self.next_offset:
             raise BrokenFlowError(
                 f"{batch.topic}/{batch.partition}: expected offset {self.next_offset}, "
                 f"but the next batch begins at {batch.start}"
             )
-        batch = batch.since(self.next_offset)
-        return batch, self._decode(batch.values)
+        return batch.since(self.next_offset)
 
-    def unknown(self, events: Sequence[Event | Rejected]) -> list[tuple[str, str]]:
+    def unknown(self, events: Any) -> list[tuple[str, str]]:
         """The ``(kind, id)`` that only the ledger can tell to be new; mostly none."""
         return []
 
-    def apply(
-        self, batch: Batch, events: Sequence[Event | Rejected], known: Known | None = None
-    ) -> None:
+    def apply(self, batch: Any, events: Any, known: Known | None = None) -> None:
         """Fold a batch that :meth:`open` returned.
 
         Args:
             batch: the trimmed batch.
-            events: its decoded records.
+            events: its decoded records, as :meth:`open` returned them.
             known: what the ledger holds of :meth:`unknown`.
         """
         known = known or {}
@@ -224,13 +235,17 @@ class PartitionFold(ABC):
         counts.duplicates += duplicates
         counts.late = self.watermark.late
         counts.folded += len(events) - dead - duplicates
-        if batch.appended_ms and not self._appended_ms:
-            self._appended_ms = batch.appended_ms[0]
+        self._went_on(batch)
+
+    def _went_on(self, batch: AnyBatch) -> None:
+        if len(batch) and not self._appended_ms:
+            self._appended_ms = int(batch.appended_ms[0])
         self.next_offset = max(self.next_offset, batch.next_offset)
 
-    def fold(self, batch: Batch) -> None:
+    def fold(self, batch: AnyBatch) -> None:
         """Open and apply, for callers without a ledger to ask."""
         opened, events = self.open(batch)
+        self.unknown(events)
         self.apply(opened, events)
 
     def skip_gap(self, until: int) -> None:
@@ -243,15 +258,15 @@ class PartitionFold(ABC):
     def admit(self, event: Event, offset: int, known: Known) -> bool | Rejected:
         """``True`` for a new event, ``False`` for a duplicate, or why it is refused."""
 
-    def _bury(self, batch: Batch, index: int, why: Rejected) -> None:
+    def _bury(self, batch: AnyBatch, index: int, why: Rejected) -> None:
         self._dead_letters.append(
             DeadLetter(
-                offset=batch.offsets[index],
-                appended_ms=batch.appended_ms[index],
+                offset=int(batch.offsets[index]),
+                appended_ms=int(batch.appended_ms[index]),
                 reason=why.reason,
                 detail=why.detail,
-                key=batch.keys[index],
-                value=batch.values[index],
+                key=batch.key(index),
+                value=batch.value(index),
             )
         )
 
@@ -281,18 +296,8 @@ class PartitionFold(ABC):
 
     def take(self) -> Taken:
         """Hand over what changed since the last call, and the checkpoint that goes with it."""
-        rows: Rows = dict(self._rows)
-        for table, tally in self.tallies.items():
-            changed = [
-                self._window_row(key, cell) for key, cell in tally.changed_since(self._taken_until)
-            ]
-            if changed:
-                rows[table] = changed
-            tally.drop_closed(self.watermark)
-        if self._people:
-            rows["audience_in"] = list(self._people)
         taken = Taken(
-            rows=rows,
+            rows=self._take_rows(),
             dead_letters=self._dead_letters,
             checkpoint=Checkpoint(
                 topic=self.topic.name,
@@ -300,24 +305,34 @@ class PartitionFold(ABC):
                 next_offset=self.next_offset,
                 watermark_ms=self.watermark.now_ms,
                 counts=replace(self.counts),
-                state=orjson.dumps(self._snapshot()),
+                state=orjson.dumps(self._snapshot(), option=orjson.OPT_SERIALIZE_NUMPY),
                 previous_offset=self._taken_until,
                 fresh_ids=self.take_fresh_ids(),
             ),
             appended_ms=self._appended_ms,
         )
-        self._rows, self._people, self._dead_letters = defaultdict(list), set(), []
+        self._dead_letters = []
         self._taken_until, self._appended_ms = self.next_offset, 0
         return taken
 
-    def _window_row(self, key: tuple[str | int, ...], cell: list[int]) -> Row:
-        *dimensions, window_ms, late_slice = key
-        origin = (int(window_ms) // 1_000, late_slice, self.topic.name, self.partition)
-        return (*dimensions, *origin, *cell)
+    def _take_rows(self) -> Rows:
+        rows: Rows = dict(self._take_windows())
+        rows.update(self._rows)
+        if self._people:
+            rows["audience_in"] = list(self._people)
+        self._rows, self._people = defaultdict(list), set()
+        return rows
+
+    def _take_windows(self) -> Iterator[tuple[str, Sequence[Row] | Block]]:
+        for table, tally in self.tallies.items():
+            changed = tally.rows_since(self._taken_until, self.topic.name, self.partition)
+            if len(changed):
+                yield table, changed
+            tally.drop_closed(self.watermark)
 
     # --- checkpoint --------------------------------------------------------------------------
 
-    def take_fresh_ids(self) -> list[int]:
+    def take_fresh_ids(self) -> Ids:
         """The id hashes admitted since the last call; none where the ledger is the memory."""
         return []
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 
-import msgspec
 import xxhash
 
 from schemas import topics
 from schemas.events import Event, OrderCancelled, OrderPaid, OrderRefunded, PurchaseEvent
 from schemas.rows import FIRST_WINS
 from streams.decode import Rejected
-from streams.dedup import Entry, Known, RecentEntries
+from streams.dedup import Entry, Known, RecentEntries, mix
 from streams.fold import PartitionFold, Restored
 from streams.tally import Cell
 from streams.windows import WindowPolicy
@@ -42,18 +42,13 @@ def fingerprint(event: PurchaseEvent) -> int:
         amount = event.amount_minor
         if isinstance(event, OrderRefunded):
             lines = [(x.product_id, x.sku_id, x.quantity, x.amount_minor) for x in event.lines]
-    content = (
-        event.room_id,
-        event.kol_id,
-        event.user_id,
-        event.order_id,
-        event.currency,
-        event.promo,
-        event.attribution,
-        amount,
-        lines,
+    who = (event.room_id, event.kol_id, event.user_id, event.order_id)
+    how = (event.currency, event.promo, event.attribution)
+    content: list[str | int] = [*who, *how, amount, *(field for line in lines for field in line)]
+    words: Iterator[int] = (
+        xxhash.xxh64_intdigest(one.encode()) if isinstance(one, str) else one for one in content
     )
-    return xxhash.xxh3_64_intdigest(msgspec.msgpack.encode(content))
+    return reduce(mix, words, 0)
 
 
 class SalesFold(PartitionFold):
@@ -218,7 +213,8 @@ class SalesFold(PartitionFold):
             window_ms,
             late_slice,
         )
-        return self.tallies["product_window"].cell(key, offset)
+        cell: Cell = self.tallies["product_window"].cell(key, offset)
+        return cell
 
     # --- checkpoint --------------------------------------------------------------------------
 

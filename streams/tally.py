@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from streams.windows import Watermark
 
@@ -10,6 +11,9 @@ from streams.windows import Watermark
 Key = tuple[str | int, ...]
 #: ``[version, *values]``; version is the offset of the last record folded in.
 Cell = list[int]
+#: Cells in a checkpoint, by column: ``names``, all strings; ``dimensions``, their places in it;
+#: ``numbers``, which are window_ms, late_slice, version and the values.
+Snapshot = dict[str, Any]
 
 
 class Tally:
@@ -38,9 +42,15 @@ class Tally:
         cell[0] = offset
         return cell
 
-    def changed_since(self, position: int) -> Iterator[tuple[Key, Cell]]:
-        """The cells into which a record at or above ``position`` was folded."""
-        return ((key, cell) for key, cell in self._cells.items() if cell[0] >= position)
+    def rows_since(
+        self, position: int, topic: str, partition: int
+    ) -> Sequence[tuple[str | int, ...]]:
+        """The rows of the cells into which a record at or above ``position`` was folded."""
+        return [
+            (*dimensions, int(window_ms) // 1_000, late_slice, topic, partition, *cell)
+            for (*dimensions, window_ms, late_slice), cell in self._cells.items()
+            if cell[0] >= position
+        ]
 
     def drop_closed(self, watermark: Watermark) -> None:
         """Forget the cells that no later record can reach. Their rows must have been taken."""
@@ -48,10 +58,31 @@ class Tally:
         for key in closed:
             del self._cells[key]
 
-    def snapshot(self) -> list[list[Sequence[str | int]]]:
-        """All open cells, for a checkpoint."""
-        return [[key, cell] for key, cell in self._cells.items()]
+    def snapshot(self) -> Snapshot:
+        """All open cells in the order of their keys, for a checkpoint.
 
-    def restore(self, cells: Iterable[Sequence[Sequence[str | int]]]) -> None:
+        The order is fixed, so that two workers at one position write one checkpoint.
+        """
+        names = sorted({str(name) for key in self._cells for name in key[:-2]})
+        places = {name: place for place, name in enumerate(names)}
+        cells = sorted(self._cells.items())
+        dimensions = [[places[str(name)] for name in key[:-2]] for key, _ in cells]
+        numbers = [[*key[-2:], *cell] for key, cell in cells]
+        return {
+            "names": names,
+            "dimensions": list(zip(*dimensions, strict=True)),
+            "numbers": list(zip(*numbers, strict=True)),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Take over the cells of a checkpoint."""
-        self._cells = {tuple(key): [int(value) for value in cell] for key, cell in cells}
+        self._cells = cells_of(snapshot)
+
+
+def cells_of(snapshot: Mapping[str, Any]) -> dict[Key, Cell]:
+    """The cells in a checkpoint, by key."""
+    names, numbers = snapshot["names"], snapshot["numbers"]
+    columns = [[names[code] for code in column] for column in snapshot["dimensions"]]
+    keys = zip(*columns, *numbers[:2], strict=True)
+    cells = map(list, zip(*numbers[2:], strict=True))
+    return dict(zip(keys, cells, strict=True))

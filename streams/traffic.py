@@ -66,7 +66,7 @@ class TrafficFold(EventFold):
         offset: int,
     ) -> Cell:
         tally = self.tallies["activity_window"]
-        cell = tally.cell((event.room_id, source, mode, window_ms, late_slice), offset)
+        cell: Cell = tally.cell((event.room_id, source, mode, window_ms, late_slice), offset)
         cell[tally.at["events"]] += 1
         if late_slice:
             cell[tally.at["late"]] += 1

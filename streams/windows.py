@@ -63,8 +63,14 @@ class Watermark:
         self.late = late
 
     @property
-    def _open_slice(self) -> int:
+    def open_slice(self) -> int:
+        """The late slice that takes late records now."""
         return 1 + self.late // self._per_slice
+
+    @property
+    def closed_until_ms(self) -> int:
+        """Windows that start here or earlier are closed."""
+        return self.now_ms - self._window_ms
 
     def place(self, occurred_at_ms: int) -> tuple[int, int]:
         """Place a record, then let it advance the watermark.
@@ -78,7 +84,7 @@ class Watermark:
         window_ms = occurred_at_ms - occurred_at_ms % size
         late_slice = 0
         if window_ms + size <= self.now_ms:
-            late_slice = self._open_slice
+            late_slice = self.open_slice
             self.late += 1
         if occurred_at_ms > self.newest_ms:
             self.newest_ms = occurred_at_ms
@@ -88,5 +94,5 @@ class Watermark:
     def is_closed(self, window_ms: int, late_slice: int) -> bool:
         """Whether no later record can be placed there any more."""
         if late_slice:
-            return late_slice < self._open_slice
-        return window_ms + self._window_ms <= self.now_ms
+            return late_slice < self.open_slice
+        return window_ms <= self.closed_until_ms

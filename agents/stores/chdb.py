@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +29,7 @@ from agents.stores.chdb_values import arrow_array, decoder_of
 from agents.stores.errors import StoreMissing, first_line, from_code
 from agents.stores.migrations import apply_migrations
 from agents.stores.values import fill_in, row_count
-from schemas.store import Params, Row, StoreRejected
+from schemas.store import Column, Params, Row, StoreRejected
 
 _CODE: Final = re.compile(r"Code: (\d+)\.\s*")
 #: So that JSON carries every value exactly; times travel as epoch seconds, free of time zones.
@@ -81,7 +81,7 @@ class ChdbStore:
         """Apply the migrations that this directory has not seen yet."""
         apply_migrations(self, self._run)
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert equally long columns as one block; see ``schemas.store.Store.insert``."""
         if row_count(table, columns) == 0:
             return
@@ -159,7 +159,7 @@ class ChdbStore:
                     raise StoreRejected(f"a value was refused: {first_line(str(error))}") from error
             raise
 
-    def _arrow_table(self, table: str, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    def _arrow_table(self, table: str, columns: Mapping[str, Column]) -> pa.Table:
         types = self._types_of(table)
         arrays: list[pa.Array] = []
         for name, values in columns.items():

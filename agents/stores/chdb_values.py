@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 
-from schemas.store import StoreRejected
+from schemas.store import Column, StoreRejected
 
 Decode = Callable[[Any], Any]
 
@@ -33,7 +34,7 @@ _ITEM_NAME: Final = re.compile(r"^\w+ (?=\w)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def arrow_array(column: str, kind: str, values: Sequence[Any]) -> pa.Array:
+def arrow_array(column: str, kind: str, values: Column) -> pa.Array:
     """One column as Arrow.
 
     Raises:
@@ -47,6 +48,8 @@ def arrow_array(column: str, kind: str, values: Sequence[Any]) -> pa.Array:
     if (integer := _INTEGERS.get(kind.split("(", 1)[0])) is None:
         raise StoreRejected(f"{column} has type {kind}, which cannot be inserted")
     type_code, arrow_type = integer
+    if isinstance(values, np.ndarray):
+        return pa.array(values).cast(arrow_type)
     numbers = array(type_code, values)
     return pa.Array.from_buffers(arrow_type, len(numbers), [None, pa.py_buffer(numbers)])
 

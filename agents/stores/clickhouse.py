@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +27,8 @@ from agents.stores.errors import (
     from_code,
 )
 from agents.stores.migrations import apply_migrations
-from agents.stores.values import fill_in, row_count
-from schemas.store import Params, Row, StoreRejected, StoreUnavailable
+from agents.stores.values import fill_in, plain_values, row_count
+from schemas.store import Column, Params, Row, StoreRejected, StoreUnavailable
 
 # The driver logs every refused connection with a traceback; the errors raised here say it once.
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
@@ -95,15 +95,12 @@ class ClickHouseStore:
             self._create_database()
         apply_migrations(self, self._run)
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert equally long columns as one block; see ``schemas.store.Store.insert``."""
         if row_count(table, columns) == 0:
             return
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
-        data = [
-            values if isinstance(values, list | tuple) else list(values)
-            for values in columns.values()
-        ]
+        data = [plain_values(values) for values in columns.values()]
         with self._connected() as client:
             version = client.connection.server_info.version_tuple()
             settings = {"async_insert": 0} if version >= _ASYNC_INSERT_SINCE else {}

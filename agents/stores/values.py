@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from schemas.store import Params, StoreRejected
+import numpy as np
+
+from schemas.store import Column, Params, StoreRejected
 
 #: Names of tables, columns and databases that need no quoting.
 PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -25,7 +27,15 @@ _ESCAPES: Final = str.maketrans(
 )
 
 
-def row_count(table: str, columns: Mapping[str, Sequence[Any]]) -> int:
+def plain_values(values: Column) -> Sequence[Any]:
+    """A column as the list or tuple of Python objects that the driver wants."""
+    if isinstance(values, np.ndarray):
+        plain: list[Any] = values.tolist()
+        return plain
+    return values if isinstance(values, list | tuple) else list(values)
+
+
+def row_count(table: str, columns: Mapping[str, Column]) -> int:
     """How many rows the columns hold.
 
     Raises:

@@ -17,7 +17,7 @@ from benchmarks.peers.programs.sink import CountingSink
 from liveshop.settings import load_settings
 from liveshop.worker_config import worker_config
 from producers.topics import ensure_topics
-from schemas.store import Params, Row
+from schemas.store import Column, Params, Row
 
 
 class CountingStore:
@@ -29,7 +29,7 @@ class CountingStore:
     def ensure_schema(self) -> None:
         """There are no tables."""
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         """Hand the two tables of the job to the sink."""
         if table == "product_window":
             self._write(columns, "product_id", "gmv_minor", "orders", "units", None, "clicks")
@@ -44,7 +44,7 @@ class CountingStore:
         """Nothing to close."""
 
     def _write(
-        self, columns: Mapping[str, Sequence[Any]], product: str | None, *figures: str | None
+        self, columns: Mapping[str, Column], product: str | None, *figures: str | None
     ) -> None:
         plain = {name: _plain(column) for name, column in columns.items()}
         rooms = plain["room_id"]

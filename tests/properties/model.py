@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from schemas.rows import ACTIVITY_VALUES, COLUMNS, PRODUCT_VALUES, SALES_VALUES
 from streams.catalog import FOLDS
 from streams.dedup import Entry, RecentIds
 from streams.fold import DeadLetter, PartitionFold, Restored, Row, Taken
+from streams.tally import cells_of
 from tests.properties.strategies import Log, Step
 
 VALUES = {
@@ -81,7 +82,8 @@ class ModelStore:
         if before is not None:
             assert before.checkpoint.counts == checkpoint.counts
             assert before.checkpoint.state == checkpoint.state
-        self._chain[checkpoint.next_offset] = (checkpoint.previous_offset, checkpoint.fresh_ids)
+        ids = [int(one) for one in checkpoint.fresh_ids]
+        self._chain[checkpoint.next_offset] = (checkpoint.previous_offset, ids)
         self.checkpoints[checkpoint.next_offset] = taken
 
     # --- reading -------------------------------------------------------------------------------
@@ -136,13 +138,26 @@ class ModelStore:
         }
 
 
+def read_state(taken: Taken) -> dict[str, Any]:
+    """The state in a checkpoint, with its cells by key: their order means nothing."""
+    state: dict[str, Any] = orjson.loads(taken.checkpoint.state)
+    cells = {table: cells_of(snapshot) for table, snapshot in state["cells"].items()}
+    return state | {"cells": cells}
+
+
 class Worker:
     """Folds a log batch by batch and writes what it takes, as the real one does."""
 
-    def __init__(self, log: Log, store: ModelStore, at: int | None = None) -> None:
+    def __init__(
+        self,
+        log: Log,
+        store: ModelStore,
+        at: int | None = None,
+        folds: Mapping[str, type[PartitionFold]] = FOLDS,
+    ) -> None:
         self.log = log
         self.store = store
-        self.fold: PartitionFold = FOLDS[log.topic.name](log.partition, log.policy)
+        self.fold: PartitionFold = folds[log.topic.name](log.partition, log.policy)
         if at is not None:
             self.fold.restore(store.restored(at))
 
@@ -198,7 +213,7 @@ class Worker:
             "counts": self.fold.counts,
             "watermark": self.fold.watermark.newest_ms,
             "remembered": self.fold.remembered,
-            "state": orjson.loads(self.fold.take().checkpoint.state),
+            "state": read_state(self.fold.take()),
         }
 
 

@@ -15,14 +15,17 @@ from unittest.mock import patch
 
 from faust.types import TP
 
+from agents import pipeline as pipeline_module
 from agents.pipeline import Pipeline
 from agents.restore import Checkpoints, Place, read_ledger
-from agents.sink import Sink
+from agents.sink import Parts, Sink
 from agents.transport import LogBounds
 from schemas.rows import COLUMNS
 from streams.batch import Batch
+from streams.catalog import PLAIN_FOLDS
+from streams.columns import joined
 from streams.dedup import RecentIds
-from streams.fold import Counts, PartitionFold, Restored, Rows, Taken
+from streams.fold import AnyBatch, Counts, PartitionFold, Restored, Rows, Taken
 from streams.sales import SalesFold
 from streams.tally import Tally
 from tests.simulation.process import Protocol
@@ -38,11 +41,11 @@ class Mutant:
 
     Attributes:
         protocol: the pipeline, sink or store with the mistake in it.
-        patches: ``(class, attribute, wrong value)`` of the core.
+        patches: ``(class or module, attribute, wrong value)`` of the core.
     """
 
     protocol: Protocol = field(default_factory=Protocol)
-    patches: tuple[tuple[type, str, Any], ...] = ()
+    patches: tuple[tuple[Any, str, Any], ...] = ()
 
     @contextmanager
     def applied(self) -> Iterator[Protocol]:
@@ -160,7 +163,7 @@ class AcknowledgesForOthers(Pipeline):
 class NeverWaits(Pipeline):
     """Batches are folded however much waits for the store."""
 
-    async def _fold(self, batch: Batch) -> None:
+    async def _fold(self, batch: AnyBatch) -> None:
         self._unflushed = 0
         await super()._fold(batch)
 
@@ -263,7 +266,7 @@ class AsksBeforeItWrote(Pipeline):
         super().__init__(*args)
         self._folding: set[asyncio.Task[Any] | None] = set()
 
-    async def _fold(self, batch: Batch) -> None:
+    async def _fold(self, batch: AnyBatch) -> None:
         self._folding.add(asyncio.current_task())
         try:
             await super()._fold(batch)
@@ -324,11 +327,11 @@ def _only(taken: Taken, tables: Collection[str]) -> Rows:
     return {table: rows for table, rows in taken.rows.items() if table in tables}
 
 
-def _leaves_out(table: str) -> Mutant:
+def _leaves_out(left_out: str) -> Mutant:
     class LeavesOut(Sink):
-        async def _insert(self, into: str, rows: Sequence[Any]) -> None:
-            if into != table:
-                await super()._insert(into, rows)
+        async def _insert(self, table: str, parts: Parts) -> None:
+            if table != left_out:
+                await super()._insert(table, parts)
 
     return Mutant(Protocol(sink=LeavesOut))
 
@@ -338,22 +341,22 @@ class IdsAfterTheCheckpoint(Sink):
 
     async def write_checkpoints(self, taken: Sequence[Taken]) -> None:
         """The checkpoints first."""
-        self._held: Sequence[Any] = ()
+        self._held: Parts = ()
         await super().write_checkpoints(taken)
         await super()._insert("checkpoint_ids", self._held)
 
-    async def _insert(self, table: str, rows: Sequence[Any]) -> None:
+    async def _insert(self, table: str, parts: Parts) -> None:
         if table == "checkpoint_ids":
-            self._held = rows
+            self._held = parts
         else:
-            await super()._insert(table, rows)
+            await super()._insert(table, parts)
 
 
 class ForgetsToTryAgain(Sink):
     """An insert that failed counts as done."""
 
-    async def _insert(self, table: str, rows: Sequence[Any]) -> None:
-        columns = dict(zip(COLUMNS[table], zip(*rows, strict=True), strict=True))
+    async def _insert(self, table: str, parts: Parts) -> None:
+        columns = dict(zip(COLUMNS[table], joined(parts), strict=True))
 
         def once() -> None:
             try:
@@ -495,7 +498,9 @@ def _with(part: type[Pipeline | Sink | SimStore]) -> Mutant:
 
 
 def _core(owner: type, name: str, wrong: Any) -> Mutant:
-    return Mutant(patches=((owner, name, wrong),))
+    # The plain folds are the ones that can be patched; the columnar ones do the same (a property).
+    plain = (pipeline_module, "FOLDS", PLAIN_FOLDS)
+    return Mutant(patches=((owner, name, wrong), plain))
 
 
 #: What the mistake is about → what the mistake is → the mistake.

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
 from agents.restore import LEDGER_SINCE, LINKS, NEWEST_CHECKPOINTS
 from agents.sink import LEDGER_OF_IDS, POSITIONS
+from agents.stores.values import plain_values
 from schemas.migrate import list_migrations
 from schemas.rows import ACTIVITY_VALUES, COLUMNS, PRODUCT_VALUES, SALES_VALUES
-from schemas.store import Params, StoreRejected, StoreUnavailable
+from schemas.store import Column, Params, StoreRejected, StoreUnavailable
 
 #: The tables whose rows only ever grow, and the columns that do.
 GROWING: Final = {
@@ -253,9 +254,10 @@ class Connection:
     def close(self) -> None:
         """Nothing to release."""
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert, or fail as the next fault says."""
-        rows = list(zip(*(columns[name] for name in COLUMNS[table]), strict=True))
+        plain = (plain_values(columns[name]) for name in COLUMNS[table])
+        rows = list(zip(*plain, strict=True))
         fault = self._next_fault(table)
         self._watch_order(table)
         if fault is Fault.REJECTED:

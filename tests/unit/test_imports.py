@@ -26,7 +26,9 @@ PURE = frozenset(
     {
         *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "itertools"),
         *(
+            "llvmlite",
             "math",
+            "numba",
             "operator",
             "typing",
             "msgspec",

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from agents.live.boards import Boards
 from agents.live.queries import LEADERBOARD, RANKS
-from schemas.store import Params, Row
+from schemas.store import Column, Params, Row
 
 NOW_S = 1_781_812_800
 
@@ -24,7 +23,7 @@ class Shelf:
     def ensure_schema(self) -> None:
         raise NotImplementedError
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         raise NotImplementedError
 
     def close(self) -> None:

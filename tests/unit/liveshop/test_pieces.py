@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from liveshop.screen import figures_line
 from liveshop.stores import need_schema
 from schemas.errors import Unavailable, UsageError
 from schemas.migrate import list_migrations
-from schemas.store import Params, Row
+from schemas.store import Column, Params, Row
 
 # --- run directories -----------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class _Versioned:
     def ensure_schema(self) -> None:
         raise AssertionError("a reader changes nothing")
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         raise AssertionError("a reader changes nothing")
 
     def query(self, sql: str, params: Params | None = None) -> list[Row]:

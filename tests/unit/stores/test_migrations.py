@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
 from agents.stores.errors import ServerRefused
 from agents.stores.migrations import apply_migrations
 from schemas.migrate import list_migrations
-from schemas.store import Params, Row, StoreUnavailable
+from schemas.store import Column, Params, Row, StoreUnavailable
 
 STATEMENTS = [s for migration in list_migrations() for s in migration.statements]
 
@@ -32,7 +31,7 @@ class RecordingStore:
     def query(self, sql: str, params: Params | None = None) -> list[Row]:
         return [{"version": version} for version in self.listed]
 
-    def insert(self, table: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         self.listed += columns["version"]
 
     def ensure_schema(self) -> None:

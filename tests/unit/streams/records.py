@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,7 +9,7 @@ import orjson
 
 from schemas.rows import COLUMNS
 from streams.batch import Batch
-from streams.fold import PartitionFold, Row, Taken
+from streams.fold import PartitionFold, Taken
 
 #: 11:00:00 UTC, the start of a minute and of a window; all times below are seconds after it.
 T0 = 1_732_273_200
@@ -114,7 +113,7 @@ def feed(fold: PartitionFold, *values: bytes | None, appended: float = 3_600) ->
 def read(taken: Taken, table: str, *columns: str) -> list[Any]:
     """The rows of a table in order; only these columns, bare if it is one."""
     places = [COLUMNS[table].index(name) for name in columns]
-    rows: Sequence[Row] = taken.rows.get(table, [])
+    rows = taken.rows.get(table, [])
     return sorted(
         row[places[0]] if len(places) == 1 else tuple(row[i] for i in places) for row in rows
     )

@@ -1,0 +1,148 @@
+"""Rows as columns: what a columnar fold hands over instead of a list of tuples.
+
+Strings stay what they are in the fold, numbers of a vocabulary or places in bytes, until the store
+that gets them says what it wants. A column is anything with a length and ``tolist()``; integers are
+plain arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+
+class Column(Protocol):
+    """Equally typed values, one for each row."""
+
+    def __len__(self) -> int: ...
+
+    def tolist(self) -> list[Any]:
+        """The values as Python objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Strings by number.
+
+    Attributes:
+        codes: places in ``names``.
+        names: may have more strings than are used.
+    """
+
+    codes: Ints
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def tolist(self) -> list[str]:
+        """The strings; equal ones are one object."""
+        table = np.empty(len(self.names), dtype=object)
+        table[:] = self.names
+        strings: list[str] = table[self.codes].tolist()
+        return strings
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Strings by their place in UTF-8 bytes.
+
+    Attributes:
+        data: the bytes.
+        places: ``at << 16 | size``.
+    """
+
+    data: npt.NDArray[np.uint8]
+    places: Ints
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def tolist(self) -> list[str]:
+        """The strings."""
+        raw = self.data.tobytes()
+        begins = self.places >> 16
+        ends = begins + (self.places & 0xFFFF)
+        pairs = zip(begins.tolist(), ends.tolist(), strict=True)
+        if raw.isascii():
+            whole = raw.decode("ascii")
+            return [whole[begin:end] for begin, end in pairs]
+        return [raw[begin:end].decode() for begin, end in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same value in every row."""
+
+    value: str | int
+    times: int
+
+    def __len__(self) -> int:
+        return self.times
+
+    def tolist(self) -> list[str | int]:
+        """The value, as often as there are rows."""
+        return [self.value] * self.times
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows of one table; iterating gives tuples, as a list of rows does.
+
+    Attributes:
+        columns: equally long, in the order of ``schemas.rows.COLUMNS``.
+    """
+
+    columns: tuple[Column, ...]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[tuple[str | int, ...]]:
+        return zip(*(column.tolist() for column in self.columns), strict=True)
+
+    def select(self, rows: Ints) -> Block:
+        """Some of the rows, by their places."""
+        return Block(tuple(_select(column, rows) for column in self.columns))
+
+
+def _select(column: Column, rows: Ints) -> Column:
+    match column:
+        case np.ndarray():
+            return column[rows]
+        case Coded():
+            return Coded(column.codes[rows], column.names)
+        case Texts():
+            return Texts(column.data, column.places[rows])
+        case Repeated():
+            return Repeated(column.value, len(rows))
+        case _:
+            raise TypeError(f"{type(column).__name__} is no column")
+
+
+def joined(parts: Sequence[Block | Sequence[tuple[str | int, ...]]]) -> list[Sequence[Any] | Ints]:
+    """The columns of several runs of rows of one table, one after the other.
+
+    Returns:
+        Integers as an array where all parts have them so, all else as a list.
+    """
+    by_part = [
+        part.columns if isinstance(part, Block) else tuple(zip(*part, strict=True))
+        for part in parts
+    ]
+    columns: list[Sequence[Any] | Ints] = []
+    for pieces in zip(*by_part, strict=True):
+        if all(isinstance(piece, np.ndarray) for piece in pieces):
+            columns.append(np.concatenate(pieces))
+        else:
+            values: list[Any] = []
+            for piece in pieces:
+                values.extend(piece if isinstance(piece, tuple) else piece.tolist())
+            columns.append(values)
+    return columns
