@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from benchmarks.rig import BrokerKind
+from schemas.errors import UsageError
+
+_Number = TypeVar("_Number", int, float)
 
 Runs = Annotated[int, typer.Option(min=1, metavar="N", help="runs; the median counts")]
 Records = Annotated[int, typer.Option(min=1_000, metavar="N", help="records in the load")]
@@ -43,3 +46,23 @@ StoreOfRun = Annotated[
     ),
 ]
 Broker = Annotated[BrokerKind, typer.Option(help="the embedded one, or an Apache Kafka of its own")]
+
+
+def numbers(
+    text: str, kind: type[_Number], option: str, least: float, most: float
+) -> list[_Number]:
+    """Read ``"1000,200"``.
+
+    Raises:
+        UsageError: one of them is no number, or out of range.
+    """
+    try:
+        found = [kind(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(least <= number <= most for number in found):
+        raise UsageError(
+            f"{option} cannot be {text!r}.",
+            f"Give numbers from {least:g} to {most:g}, with commas in between.",
+        )
+    return found

@@ -120,6 +120,10 @@ class Rig:
         """The workers, in the order in which they were started."""
         return self.stack.workers
 
+    async def prepare(self) -> None:
+        """Create the topics, for a run without workers."""
+        await ensure_topics(self.brokers, self._setting.partitions)
+
     async def start(self) -> None:
         """Create the topics, start the workers, and wait until all partitions are folded.
 
@@ -127,7 +131,7 @@ class Rig:
             Unavailable: a worker ended, or takes too long.
         """
         setting = self._setting
-        await ensure_topics(self.brokers, setting.partitions)
+        await self.prepare()
         for _ in range(setting.workers):
             await self.stack.add_worker(free_port(), {**_PATIENT, **setting.env}).ready()
         wanted = setting.partitions * len(EVENT_TOPICS)

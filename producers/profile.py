@@ -279,7 +279,7 @@ class Profile(_Part):
     duration_s: PositiveFloat
     default_speed: PositiveFloat
     currency: Currency
-    rooms: Annotated[list[Room], Field(min_length=1, max_length=1_000)]
+    rooms: Annotated[list[Room], Field(min_length=1, max_length=10_000)]
     arrivals: Arrivals
     programme: Programme
     catalogue: Catalogue
