@@ -30,11 +30,21 @@ Disturb = Callable[[Stack], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run ended with."""
+    """What a run ended with.
+
+    Attributes:
+        sent: by the producers.
+        result: the store's figures against the manifest.
+        pipeline: rows of the view ``pipeline``.
+        rooms: rows of ``room_summary``, in a fixed order.
+        kols: rows of ``kol_leaderboard``, in a fixed order.
+    """
 
     sent: ReplayResult
     result: Reconciliation
     pipeline: list[Row]
+    rooms: list[Row]
+    kols: list[Row]
 
 
 def run_show(
@@ -67,14 +77,19 @@ def run_show(
             await drain(lag, _DRAIN_LIMIT_S, ends, lambda _: stack.check())
         return sent
 
+    directory.mkdir(parents=True, exist_ok=True)
     with Stack(directory, brokers, store, partitions) as stack:
         sent = asyncio.run(run(stack))
         codes = stack.stop_workers()
         assert codes == [0] * len(codes)
         with reading(stack.store) as opened:
-            result = reconcile(opened, sent.truth)
-            pipeline = opened.query("SELECT * FROM pipeline")
-    return Outcome(sent, result, pipeline)
+            return Outcome(
+                sent,
+                reconcile(opened, sent.truth),
+                pipeline=opened.query("SELECT * FROM pipeline"),
+                rooms=opened.query("SELECT * FROM room_summary ORDER BY room_id, currency"),
+                kols=opened.query("SELECT * FROM kol_leaderboard ORDER BY currency, rank"),
+            )
 
 
 def assert_exact(outcome: Outcome) -> None:
