@@ -2,7 +2,8 @@
 
 Timed: decode, fold and take, batch by batch, as a worker does it. Not timed: making the records,
 cutting them into batches (that is aiokafka's and the transport's work, see ``end-to-end``), and
-the check of every row. The baseline is ``orjson.loads`` on the same bytes, in the same run.
+the check of every row. The baselines, in the same run: ``orjson.loads`` on the same bytes, and the
+ClickHouse engine with one thread on the same records (:mod:`benchmarks.engine`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 
 import orjson
 
+from benchmarks.engine import Engine
 from benchmarks.load import Load, WrongTotals, values_of
 from benchmarks.result import Case, Spread
 from liveshop.console import meter
@@ -77,13 +79,16 @@ def _case(name: str, load: Load, shape: Shape, runs: int) -> Case:
     passes = 1
     while (seconds := _fold(fetches, shape, Audit()) * passes) < _SHORTEST_S:
         passes = max(passes + 1, int(_SHORTEST_S / seconds * passes) + 1)
-    ours, theirs = [], []
-    for _ in range(runs):
-        theirs.append(sum(_parse(values) for _ in range(passes)) / passes)
-        audits = [Audit() for _ in range(passes)]
-        ours.append(sum(_fold(fetches, shape, audit) for audit in audits) / passes)
-        for audit in audits:
-            audit.check(name, load.truth)
+    ours, theirs, columns = [], [], []
+    with Engine(load.records) as engine:
+        engine.seconds()  # Untimed, as ours was above: the first time, everything is cold.
+        for _ in range(runs):
+            theirs.append(sum(_parse(values) for _ in range(passes)) / passes)
+            columns.append(engine.seconds() / engine.events)
+            audits = [Audit() for _ in range(passes)]
+            ours.append(sum(_fold(fetches, shape, audit) for audit in audits) / passes)
+            for audit in audits:
+                audit.check(name, load.truth)
     return Case(
         events=len(values),
         bytes=load.bytes,
@@ -91,8 +96,14 @@ def _case(name: str, load: Load, shape: Shape, runs: int) -> Case:
             "events_per_s": Spread.of([len(values) / seconds for seconds in ours]),
             "mb_per_s": Spread.of([load.bytes / seconds / 1e6 for seconds in ours]),
             "orjson_events_per_s": Spread.of([len(values) / seconds for seconds in theirs]),
+            "clickhouse_events_per_s": Spread.of([1 / seconds for seconds in columns]),
         },
-        ratios={"of_orjson": Spread.of([b / a for a, b in zip(ours, theirs, strict=True)])},
+        ratios={
+            "of_orjson": Spread.of([b / a for a, b in zip(ours, theirs, strict=True)]),
+            "of_clickhouse": Spread.of(
+                [b * len(values) / a for a, b in zip(ours, columns, strict=True)]
+            ),
+        },
         checks=audit.summary(),
     )
 

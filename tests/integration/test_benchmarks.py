@@ -39,8 +39,13 @@ def test_hot_path_folds_every_topic_and_names_its_machine(tmp_path: Path) -> Non
         assert case.checks["consumed"] == case.events
         accounted = (case.checks[name] for name in ("folded", "duplicates", "dead_lettered"))
         assert sum(accounted) == case.events
-        assert {"events_per_s", "mb_per_s", "orjson_events_per_s"} <= set(case.figures)
-        assert len(case.ratios["of_orjson"].runs) == 2
+        assert {
+            "events_per_s",
+            "mb_per_s",
+            "orjson_events_per_s",
+            "clickhouse_events_per_s",
+        } <= set(case.figures)
+        assert [len(case.ratios[name].runs) for name in ("of_orjson", "of_clickhouse")] == [2, 2]
     assert result.cases["mixed"].events == 6_000
     assert result.cases["purchases"].checks["orders"] > 0
     assert content["benchmark"] == "hot-path"
