@@ -47,7 +47,7 @@ def command(
     broker: Broker = "embedded",
     records: Annotated[
         int, typer.Option(min=1_000, metavar="N", help="records to measure the maximum with")
-    ] = 600_000,
+    ] = 2_000_000,
     profile: ProfileName = "xinba-12h",
     seed: Seed = 1,
     scale: Scale = 50.0,
