@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 from faust.types import TP
 
-from streams.catalog import FOLDS
+from streams.catalog import PLAIN_FOLDS
 from streams.fold import Checkpoint, PartitionFold, Taken
+from streams.tally import cells_of
 from tests.properties.model import ModelStore
 from tests.simulation.broker import Totals
 from tests.simulation.scenario import Scenario
@@ -38,10 +39,10 @@ class Reference:
 
 
 def reference(scenario: Scenario) -> Reference:
-    """Fold every log as one batch, and take once."""
+    """Fold every log as one batch, one event after the other, and take once."""
     expected = Reference()
     for (tp, log), first in zip(scenario.partitions.items(), scenario.first, strict=True):
-        fold: PartitionFold = FOLDS[tp.topic](tp.partition, scenario.policy)
+        fold: PartitionFold = PLAIN_FOLDS[tp.topic](tp.partition, scenario.policy)
         fold.skip_gap(first)
         fold.fold(log.batch(first, max(log.end, first)))
         if fold.is_dirty:
@@ -78,5 +79,5 @@ def _add(expected: Reference, tp: TP, taken: Taken) -> None:
 def as_seen(state: bytes) -> Mapping[str, Any]:
     """A checkpoint's state, whatever the order of its cells."""
     seen: dict[str, Any] = orjson.loads(state)
-    seen["cells"] = {table: sorted(cells) for table, cells in seen["cells"].items()}
+    seen["cells"] = {table: cells_of(snapshot) for table, snapshot in seen["cells"].items()}
     return seen

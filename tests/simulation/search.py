@@ -17,7 +17,7 @@ from tests.simulation.world import simulate
 
 #: Scenarios in which every mistake must be seen, the same on every run: that must not be luck.
 CORPUS_SEED: Final = 20_261_122
-CORPUS_SIZE: Final = 600
+CORPUS_SIZE: Final = 400
 
 Corpus = Sequence[tuple[Scenario, Reference]]
 #: ``(what a worker asked for when it was killed, what became of that)`` → how often.
