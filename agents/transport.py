@@ -34,9 +34,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+from agents.record_batches import RecordRun, RunFetcher
 from agents.waiting import until_there
 from schemas.errors import Unavailable
-from streams.batch import Batch
+from streams.batch import Batch, PackedBatch
 from streams.fold import AnyBatch
 
 logger = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 raise
 
         await self.transport.until_there(connect)
+        RunFetcher.take_over(self._consumer._fetcher, self.transport.positions.batched_topics)
 
     async def reaches(self, tp: TP, position: int) -> bool:
         """See :class:`LogBounds`."""
@@ -173,7 +175,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             for tp, run in records.items()
         }
 
-    def _cut(self, tp: TP, run: list[Any]) -> Batch:
+    def _cut(self, tp: TP, run: list[Any]) -> AnyBatch:
+        if isinstance(run[0], RecordRun):
+            return self._pack(tp, *run)
         offsets = [record.offset for record in run]
         start = self.next_start.get(tp, offsets[0])
         next_offset = self.next_start[tp] = offsets[-1] + 1
@@ -186,6 +190,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             appended_ms=[record.timestamp for record in run],
             values=[record.value for record in run],
             keys=[record.key for record in run],
+        )
+
+    def _pack(self, tp: TP, run: RecordRun) -> PackedBatch:
+        start = self.next_start.get(tp, int(run.offsets[0]))
+        self.next_start[tp] = run.next_offset
+        return PackedBatch(
+            topic=tp.topic,
+            partition=tp.partition,
+            start=start,
+            next_offset=run.next_offset,
+            offsets=run.offsets,
+            appended_ms=run.appended_ms,
+            data=run.data,
+            value_at=run.value_at,
+            value_size=run.value_size,
+            key_at=run.key_at,
+            key_size=run.key_size,
         )
 
 
