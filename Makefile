@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 export LIVESHOP_DATA_DIR ?=
 
 .DEFAULT_GOAL := help
@@ -38,9 +39,8 @@ check: $(VENV)/.installed ## format, lint, strict types, import rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/unit/test_imports.py
 
-bench: $(VENV)/.installed ## the short benchmark suite
-	$(BIN)/python -m benchmarks hot-path
-	$(BIN)/python -m benchmarks end-to-end
+bench: $(VENV)/.installed ## the short report card: goals, tables and charts in out/report-card
+	$(BIN)/python -m benchmarks report-card $(BENCH_ARGS)
 
 simulate: $(VENV)/.installed ## kill anything at any moment, in 10,000 simulated shows
 	$(BIN)/python -m tests.simulation search

@@ -12,6 +12,7 @@ from benchmarks.commands import (
     hot_path,
     latency,
     peers,
+    report_card,
     scaling,
     sink,
     soak,
@@ -36,6 +37,7 @@ app.command("sink")(sink.command)
 app.command("generator")(generator.command)
 app.command("peers")(peers.command)
 app.command("soak")(soak.command)
+app.command("report-card")(report_card.command)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ svg { --ink: #1f2328; --dim: #656d76; --line: #d8dee4; --ground: #ffffff; --trut
 .store { fill: none; stroke: var(--store); stroke-width: 2; }
 .lag { fill: var(--lag); fill-opacity: .25; stroke: var(--lag); stroke-width: 1.2; }
 .mark { stroke: var(--fault); stroke-opacity: .28; } .dot { fill: var(--fault); }
+.bar { fill: var(--store); } .pale { fill: var(--truth); opacity: .6; }
 .away { fill: var(--fault); fill-opacity: .1; }
 """
 _LETTERS: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
