@@ -13,11 +13,13 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from schemas.errors import LiveshopError
 
@@ -88,7 +90,7 @@ def meter(title: str, total: float | None, *, counts: bool = False) -> Iterator[
     Args:
         title: what is going on.
         total: how much there is; ``None`` while that is not known.
-        counts: show "12/345" (for records) instead of the bar alone (for seconds).
+        counts: show "12/345" and a rate (for records) instead of the bar alone (for seconds).
     """
     with Progress(
         *meter_columns(counts=counts),
@@ -99,12 +101,21 @@ def meter(title: str, total: float | None, *, counts: bool = False) -> Iterator[
         yield Meter(progress, progress.add_task(title, total=total, info=""))
 
 
+class RateColumn(ProgressColumn):
+    """Steps per second, over the last moments."""
+
+    def render(self, task: Task) -> Text:
+        """``12,345/s``; nothing before there is a rate."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
+
+
 def meter_columns(*, counts: bool = False) -> list[ProgressColumn]:
     """What is going on, how far, for how long, how long still, and in words (``info``)."""
     return [
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=30),
-        *([MofNCompleteColumn()] if counts else []),
+        *([MofNCompleteColumn(), RateColumn()] if counts else []),
         TimeElapsedColumn(),
         TextColumn("eta"),
         TimeRemainingColumn(),
