@@ -36,7 +36,7 @@ from tests.integration.harness import QUICK, assert_exact, run_show
 
 pytestmark = [pytest.mark.embedded, pytest.mark.clickhouse, pytest.mark.timeout(240)]
 
-_WAIT_S = 30.0
+_WAIT_S = 60.0
 #: So little that a store which is slow for seconds fills it.
 _TIGHT = {"LIVESHOP_MAX_UNFLUSHED": "4000", "LIVESHOP_MAX_BUFFERED": "1000"}
 
