@@ -51,6 +51,8 @@ _STALLED_S: Final = 90.0
 _KEPT_UP_S: Final = 3.0
 #: Caches fill in the first quarter of a run; what grows after it grows for ever.
 _SETTLED_AFTER: Final = 0.25
+#: Fewer samples tell nothing about a slope.
+_LEAST_SETTLED: Final = 30
 
 OutageKind = Literal["kill", "freeze"]
 
@@ -160,17 +162,17 @@ class Soak:
         ]
 
     @property
-    def rss_mb_per_hour(self) -> float:
-        """Slope of the least-squares line through the settled memory."""
+    def rss_mb_per_hour(self) -> float | None:
+        """Slope of the least-squares line through the settled memory, of half a minute at least."""
         points = [(one.at_s / 3_600, one.rss_mb) for one in self.settled]
-        if len(points) < 2:
-            return 0.0
+        if len(points) < _LEAST_SETTLED:
+            return None
         return statistics.linear_regression(*zip(*points, strict=True)).slope
 
     def case(self) -> Case:
         """The run as a benchmark's result; every ratio is 1 in a run as it should be."""
         settled = self.settled
-        lags = sorted(one.lag for one in settled) or [0]
+        lags = sorted(one.lag for one in settled) or [None]
         half = len(settled) // 2
         figures = {
             "events_per_s": self.rate,

@@ -54,7 +54,9 @@ def draw_soak(run: Soak) -> str:
 
 
 def _subtitle(run: Soak) -> str:
-    words = f"peak {run.peak_rss_mb:.0f} MB, {run.rss_mb_per_hour:+.1f} MB per hour once settled"
+    words = f"peak {run.peak_rss_mb:.0f} MB"
+    if run.rss_mb_per_hour is not None:
+        words += f", {run.rss_mb_per_hour:+.1f} MB per hour once settled"
     if run.away is not None and run.catch_up_s is not None:
         left_s, back_s = run.away
         words += (
