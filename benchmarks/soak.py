@@ -172,7 +172,7 @@ class Soak:
     def case(self) -> Case:
         """The run as a benchmark's result; every ratio is 1 in a run as it should be."""
         settled = self.settled
-        lags = sorted(one.lag for one in settled) or [None]
+        lags = sorted(one.lag for one in settled)
         half = len(settled) // 2
         figures = {
             "events_per_s": self.rate,
@@ -180,8 +180,8 @@ class Soak:
             "seconds": self.request.seconds,
             "peak_rss_mb": self.peak_rss_mb,
             "rss_mb_per_hour": self.rss_mb_per_hour,
-            "lag_median": lags[len(lags) // 2],
-            "lag_p99": lags[round(0.99 * (len(lags) - 1))],
+            "lag_median": lags[len(lags) // 2] if lags else None,
+            "lag_p99": lags[round(0.99 * (len(lags) - 1))] if lags else None,
             "peak_lag": max(one.lag for one in self.samples),
             "peak_unflushed": max(one.unflushed for one in self.samples),
             "peak_flush_age_s": max(one.flush_age_s for one in self.samples),
