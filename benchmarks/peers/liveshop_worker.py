@@ -11,6 +11,8 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from agents.worker import Worker
 from benchmarks.peers.programs.job import Job, read_job
 from benchmarks.peers.programs.sink import CountingSink
@@ -65,11 +67,9 @@ _PARTS = frozenset(
 )
 
 
-def _plain(column: Sequence[Any]) -> Sequence[Any]:
+def _plain(column: Column) -> Sequence[Any]:
     """A column of plain Python values, whatever it was."""
-    to_list = getattr(column, "tolist", None)
-    plain: Sequence[Any] = column if to_list is None else to_list()
-    return plain
+    return column.tolist() if isinstance(column, np.ndarray) else column
 
 
 async def main(job: Job) -> None:
@@ -77,10 +77,20 @@ async def main(job: Job) -> None:
     settings = load_settings(brokers=job.brokers, group=job.group, port=0)
     await ensure_topics(settings.brokers)
     config = worker_config(settings)
-    store = CountingStore(CountingSink(job))
+    sink = CountingSink(job)
+    worker = Worker(config, CountingStore(sink), CountingStore(sink))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await Worker(config, store, store).run(stop)
+    beginning = asyncio.create_task(_begin(worker, sink))
+    await worker.run(stop)
+    beginning.cancel()
+
+
+async def _begin(worker: Worker, sink: CountingSink) -> None:
+    """Start the clock when the worker has partitions, a little before its first record."""
+    while not worker.trust().assigned_partitions:  # noqa: ASYNC110 - a worker has no event for it
+        await asyncio.sleep(0.01)
+    sink.begin()
 
 
 if __name__ == "__main__":

@@ -1,16 +1,14 @@
 """One run of one peer: a process that reads a backlog, and what its sink noted.
 
-The rate is that of the steady part: from the first flush to the last, as the sink saw them.
-Starting, joining a group, compiling and the first second are before the first flush, and out of it.
-What was done by then is told by the rows themselves: orders, likes and clicks in them, against
-those in the truth.
+The clock starts when the peer has its first record, and stops with the last flush, as its sink sees
+them: starting and joining a group are no part of the time.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,8 +27,6 @@ _POLL_S: Final = 0.1
 _START_S: Final = 90.0
 _LONGEST_S: Final = 240.0
 _LEAVE_S: Final = 5.0
-#: Notes within this time are one flush.
-_ONE_FLUSH_S: Final = 0.9
 
 
 class Flush(msgspec.Struct):
@@ -55,9 +51,9 @@ class Run:
     """What one run came to.
 
     Attributes:
-        events_per_s: over the steady part.
-        seconds: from the first flush to the last.
-        cpu_us_per_event: CPU time of the process, all threads, over the same part.
+        events_per_s: records of the backlog by ``seconds``.
+        seconds: from the first record to the last flush.
+        cpu_us_per_event: CPU time of the process in this time, all threads.
         peak_rss_mb: its largest resident memory, 10^6 bytes; 0 where there is no ``/proc``.
         rows: emitted in the whole run.
         wrong: how its totals differ from the truth; empty if they do not.
@@ -109,29 +105,15 @@ def run_peer(
         peak_rss_mb = _peak_rss_mb(child.pid)
         child.stop(_LEAVE_S)
     found = msgspec.json.decode((directory / "rows.json").read_bytes(), type=_Rows)
-    first, last = steady(flushes)
-    events = backlog.records * (last.counted - first.counted) / expected
+    first, last = flushes[0], flushes[-1]
     return Run(
-        events_per_s=events / (last.at_s - first.at_s),
+        events_per_s=backlog.records / (last.at_s - first.at_s),
         seconds=last.at_s - first.at_s,
-        cpu_us_per_event=(last.cpu_s - first.cpu_s) / events * 1e6,
+        cpu_us_per_event=(last.cpu_s - first.cpu_s) / backlog.records * 1e6,
         peak_rss_mb=peak_rss_mb,
         rows=last.rows,
         wrong=_wrong(found, backlog, drains=peer.drains),
     )
-
-
-def steady(flushes: Sequence[Flush]) -> tuple[Flush, Flush]:
-    """Beginning and end of the steady part.
-
-    It begins with the last note of the first flush: some systems emit a flush in pieces, or one key
-    after the other, within a second. A backlog that is read within two seconds has nothing steady:
-    then it begins when the sink was made, so that starting is in it.
-    """
-    started, *moved = flushes
-    last = moved[-1]
-    first = [flush for flush in moved if flush.at_s < moved[0].at_s + _ONE_FLUSH_S][-1]
-    return (first, last) if last.at_s - first.at_s > _ONE_FLUSH_S else (started, last)
 
 
 def _wrong(found: _Rows, backlog: Backlog, *, drains: bool) -> str:

@@ -28,6 +28,7 @@ async def main(job: Job) -> None:
     emit_at = time.monotonic() + EMIT_EVERY_S
     while True:
         for batch in (await consumer.getmany(timeout_ms=100)).values():
+            sink.begin()
             records += len(batch)
         if records and (time.monotonic() >= emit_at or total + records == job.expected):
             sink.count(records)

@@ -34,6 +34,7 @@ async def main(job: Job) -> None:
     while True:
         fetched = await consumer.getmany(timeout_ms=100)
         for batch in fetched.values():
+            sink.begin()
             for record in batch:
                 event = orjson.loads(record.value)
                 at_ms = event["occurred_at_ms"]

@@ -28,6 +28,7 @@ Event = dict[str, Any]
 
 def decode(batch: list[KafkaSourceMessage[bytes, bytes]]) -> Iterable[tuple[str, Event]]:
     """Messages as events, keyed by room."""
+    counting.begin()
     loads = orjson.loads
     events = [loads(message.value) for message in batch]
     return [(event["room_id"], event) for event in events]
@@ -109,13 +110,14 @@ class Sink(DynamicSink[tuple[str, Row]]):
 
 
 job = read_job()
+counting = CountingSink(job)
 flow = Dataflow("peers")
 messages = op.input(
     "backlog", flow, KafkaSource([job.brokers], list(job.topics), batch_size=10_000)
 )
 events = op.flat_map_batch("decode", messages, decode)
 rows = op.stateful_batch("windows", events, RoomWindows)
-op.output("sink", rows, Sink(CountingSink(job)))
+op.output("sink", rows, Sink(counting))
 
 if __name__ == "__main__":
     cluster_main(flow, [], 0, worker_count_per_proc=1)

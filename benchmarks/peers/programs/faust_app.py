@@ -79,6 +79,7 @@ def add(event: Event, product: str, *figures: int) -> None:
 async def count(events: faust.Stream[Event]) -> None:
     """Fold events one by one."""
     async for event in events:
+        sink.begin()
         if event.type == "likes_sent":
             add(event, "", 0, 0, 0, event.count, 0)
         elif event.type == "product_clicked":

@@ -32,7 +32,10 @@ def main(job: Job) -> None:
     records = total = 0
     emit_at = time.monotonic() + EMIT_EVERY_S
     while True:
-        records += len(consumer.consume(10_000, 0.1))
+        batch = consumer.consume(10_000, 0.1)
+        if batch:
+            sink.begin()
+        records += len(batch)
         if records and (time.monotonic() >= emit_at or total + records == job.expected):
             sink.count(records)
             total, records = total + records, 0

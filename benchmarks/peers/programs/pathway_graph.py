@@ -143,4 +143,6 @@ def on_time_end(time: int) -> None:
 pw.io.subscribe(sums, on_change=on_change, on_time_end=on_time_end)
 
 if __name__ == "__main__":
+    # Its engine tells nobody of its first record, and reads ahead of the first minibatch.
+    sink.begin()
     pw.run(monitoring_level=pw.MonitoringLevel.NONE)

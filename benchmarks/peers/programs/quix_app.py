@@ -32,6 +32,7 @@ class Sink(BatchingSink):
 
 def count(event: Event, state: State) -> Iterator[Row]:
     """Fold an event into the state of its room; the rows that it changed."""
+    counting.begin()
     start_ms = event["occurred_at_ms"] // WINDOW_MS * WINDOW_MS
     kind, room = event["type"], event["room_id"]
     if kind == "likes_sent":
@@ -69,7 +70,8 @@ app = Application(
     state_dir=job.directory / "quix",
     loglevel="WARNING",
 )
-sink = Sink(CountingSink(job))
+counting = CountingSink(job)
+sink = Sink(counting)
 for name in job.topics:
     events = app.dataframe(app.topic(name, value_deserializer="bytes")).apply(orjson.loads)
     events.apply(count, stateful=True, expand=True).sink(sink)

@@ -5,7 +5,8 @@ It keeps the newest row of each key, for the comparison with the truth, and note
 
     {"at_s": monotonic seconds, "cpu_s": of this process, "rows": so far, "counted": so far}
 
-The first line is written when the sink is made, the next ones when a flush has been counted.
+The first line is written when a program has its first record, the next ones when a flush has been
+counted.
 When everything expected has arrived, or nothing has come for 10 s, ``rows.json`` is written, and
 the run is over.
 """
@@ -38,10 +39,17 @@ class CountingSink:
         self._latest: dict[tuple[object, str, str, int], tuple[int, ...]] = {}
         self._rows = self._counted = 0
         self._moved_at = 0.0
-        self._over = False
+        self._begun = self._over = False
         self._flushes = (job.directory / "flushes.ndjson").open("a", buffering=1)
-        self._note()
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def begin(self) -> None:
+        """Start the clock: the first record is here. Later calls do nothing."""
+        if self._begun:
+            return
+        with self._lock:
+            self._begun = True
+            self._note()
 
     def write(self, rows: Iterable[Row], parts: Iterable[object] = repeat(None)) -> None:
         """Take the rows of one flush, the newest last; later ones replace earlier ones.
@@ -73,6 +81,8 @@ class CountingSink:
             self._flushed()
 
     def _flushed(self) -> None:
+        if not self._begun:
+            raise RuntimeError("rows before begin()")
         self._moved_at = time.monotonic()
         self._note()
         if self._counted >= self._job.expected:

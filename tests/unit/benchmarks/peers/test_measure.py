@@ -14,7 +14,7 @@ from benchmarks.peers.backlog import Backlog
 from benchmarks.peers.catalogue import LIVESHOP, PEERS, Peer
 from benchmarks.peers.environment import PeerFailed, Prepared, prepare
 from benchmarks.peers.job import Figures
-from benchmarks.peers.run import Flush, Run, steady
+from benchmarks.peers.run import Run
 from benchmarks.result import Case
 from schemas.errors import UsageError
 
@@ -146,20 +146,6 @@ def test_a_lock_file_pins_the_peer_and_hashes_everything(peer: Peer) -> None:
     assert environment._pinned(lock, peer.package) in (folder / f"{peer.lock}.in").read_text()
     pins = [line for line in lock.splitlines() if "==" in line and not line.startswith(" ")]
     assert all(line.endswith("\\") for line in pins), "a hash follows each of them"
-
-
-def noted(*notes: tuple[float, int]) -> list[Flush]:
-    return [Flush(at_s, at_s / 2, 0, counted) for at_s, counted in notes]
-
-
-def test_the_steady_part_begins_after_the_first_flush_and_all_its_pieces() -> None:
-    notes = noted((0, 0), (5.0, 10), (5.1, 20), (5.8, 30), (6.0, 40), (7.0, 50))
-    assert steady(notes) == (notes[3], notes[5])
-
-
-def test_without_a_steady_part_the_start_is_in_it() -> None:
-    notes = noted((0, 0), (2.0, 10), (2.1, 20))
-    assert steady(notes) == (notes[0], notes[2])
 
 
 def test_names_are_different() -> None:

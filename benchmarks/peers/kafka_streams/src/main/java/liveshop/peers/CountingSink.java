@@ -35,18 +35,24 @@ final class CountingSink {
     private long rows;
     private long counted;
     private long movedAtNs;
+    private boolean begun;
     private boolean over;
 
     CountingSink(Job job) throws IOException {
         directory = Path.of(job.directory());
         expected = job.expected();
         flushes = Files.newBufferedWriter(directory.resolve("flushes.ndjson"));
-        synchronized (this) {
-            note();
-        }
         Thread watcher = new Thread(this::watch, "sink-watcher");
         watcher.setDaemon(true);
         watcher.start();
+    }
+
+    /** Starts the clock: the first record is here. Later calls do nothing. */
+    synchronized void begin() {
+        if (!begun) {
+            begun = true;
+            note();
+        }
     }
 
     synchronized void write(List<Row> flush) {

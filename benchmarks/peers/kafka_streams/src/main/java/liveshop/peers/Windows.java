@@ -28,6 +28,7 @@ final class Windows implements Processor<byte[], byte[], Void, Void> {
 
     private final CountingSink sink;
     private final Set<CountingSink.Key> changed = new HashSet<>();
+    private boolean begun;
     private KeyValueStore<String, Long> orders;
     private WindowStore<String, Sums> sums;
 
@@ -45,6 +46,10 @@ final class Windows implements Processor<byte[], byte[], Void, Void> {
 
     @Override
     public void process(Record<byte[], byte[]> record) {
+        if (!begun) {
+            begun = true;
+            sink.begin();
+        }
         Event event = decode(record.value());
         long startMs = event.occurredAtMs() - event.occurredAtMs() % Job.WINDOW_MS;
         switch (event.type()) {
