@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.result import read_result
 from tests.fixtures.kafka import need_kafka
-from tests.integration.test_benchmarks import run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -15,11 +17,14 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 def test_everybody_has_the_truth_window_by_window(tmp_path: Path) -> None:
     need_kafka()
     names = ("liveshop", "bare-python", "aiokafka-drain")
-    _, result = run(
-        tmp_path / "peers.json",
-        *("peers", "--records", "30000", "--runs", "1", "--scale", "20"),
-        *(word for name in names for word in ("--peer", name)),
-    )
+    out = tmp_path / "peers.json"
+    command = [sys.executable, "-m", "benchmarks", "peers", "--json", "--out", str(out)]
+    command += ["--records", "30000", "--runs", "1", "--scale", "20"]
+    command += [word for name in names for word in ("--peer", name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = read_result(out)
+    assert done.stdout.encode().strip() == result.to_json().strip()
     assert set(result.cases) == set(names)
     ours, by_hand, drain = (result.cases[name] for name in names)
     for case in (ours, by_hand):
