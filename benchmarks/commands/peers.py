@@ -29,7 +29,7 @@ def command(
         list[str] | None,
         typer.Option("--peer", metavar="NAME", help="only this one; may be repeated"),
     ] = None,
-    records: Records = 3_000_000,
+    records: Records = 4_000_000,
     runs: Runs = 3,
     profile: ProfileName = "xinba-12h",
     seed: Seed = 1,

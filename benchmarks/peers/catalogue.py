@@ -38,12 +38,12 @@ LIVESHOP: Final = Peer("liveshop", 1.0, "benchmarks.peers.liveshop_worker", "liv
 
 PEERS: Final = (
     LIVESHOP,
-    Peer("faust", 1 / 48, f"{_PROGRAMS}.faust_app", "faust-streaming", "faust"),
-    Peer("quix-streams", 1 / 4, f"{_PROGRAMS}.quix_app", "quixstreams", "quix"),
-    Peer("bytewax", 1.0, f"{_PROGRAMS}.bytewax_flow", "bytewax", "bytewax"),
-    Peer("pathway", 1 / 2, f"{_PROGRAMS}.pathway_graph", "pathway", "pathway"),
-    Peer("kafka-streams", 1.0),
-    Peer("bare-python", 1.0, f"{_PROGRAMS}.bare_python", "aiokafka"),
+    Peer("faust", 1 / 96, f"{_PROGRAMS}.faust_app", "faust-streaming", "faust"),
+    Peer("quix-streams", 1 / 12, f"{_PROGRAMS}.quix_app", "quixstreams", "quix"),
+    Peer("bytewax", 1 / 2, f"{_PROGRAMS}.bytewax_flow", "bytewax", "bytewax"),
+    Peer("pathway", 1 / 4, f"{_PROGRAMS}.pathway_graph", "pathway", "pathway"),
+    Peer("kafka-streams", 1 / 2),
+    Peer("bare-python", 1 / 2, f"{_PROGRAMS}.bare_python", "aiokafka"),
     Peer("aiokafka-drain", 1.0, f"{_PROGRAMS}.aiokafka_drain", "aiokafka", drains=True),
     Peer(
         "librdkafka-drain",

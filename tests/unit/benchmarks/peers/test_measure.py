@@ -62,7 +62,7 @@ def outcomes(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[measure.Outcome]
 
 
 def cases(*peers: Peer, runs: int) -> dict[str, Case]:
-    return measure.measure(LoadSpec("boutique", 1, 1.0, 48_000), peers, 4, runs)
+    return measure.measure(LoadSpec("boutique", 1, 1.0, 96_000), peers, 4, runs)
 
 
 def test_the_ratio_is_taken_round_by_round(outcomes: dict[str, list[measure.Outcome]]) -> None:
