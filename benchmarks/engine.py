@@ -27,7 +27,7 @@ from producers.recount import read_event
 from schemas.topics import CHAT, LIKES, PURCHASES, TRAFFIC
 
 #: A query has a fixed cost: a topic with fewer records is written several times over.
-_ENOUGH: Final = 200_000
+_ENOUGH: Final = 100_000
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file there is memory
 _COMMON: Final = "type String, room_id String, occurred_at_ms UInt64"
 _WINDOW: Final = "intDiv(occurred_at_ms, 10000) AS window"
@@ -146,16 +146,16 @@ class Engine:
             file.close()
 
     def seconds(self) -> float:
-        """How long it takes, once; every sum is compared.
+        """CPU seconds that it takes, once; every sum is compared.
 
         Raises:
             WrongTotals: one is not what it must be.
         """
         took = 0.0
         for query, expected, times in self._queries:
-            began = time.perf_counter()
+            began = time.process_time()
             answer = self._connection.query(query, "JSONEachRow").bytes()
-            took += (time.perf_counter() - began) / times
+            took += (time.process_time() - began) / times
             found = {name: int(value) for name, value in orjson.loads(answer).items()}
             if found != {name: expected[name] * times for name in found}:
                 raise WrongTotals(f"the engine found {found} in {times} times {dict(expected)}")

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 import msgspec
 
@@ -16,9 +17,12 @@ from producers.profile_files import load_profile
 from producers.record import OutRecord
 from producers.recount import Counter
 from schemas.errors import LiveshopError, UsageError
+from schemas.topics import ROOMS
 from schemas.truth import Truth
 
-_REPORT_EVERY = 10_000
+_REPORT_EVERY: Final = 10_000
+#: Facts of rooms are few, and are no load of their own.
+_FACTS: Final = ROOMS.name.rpartition(".")[2]
 
 
 class WrongTotals(LiveshopError):
@@ -60,17 +64,23 @@ class Load:
         return sum(len(record.value) for record in self.records)
 
 
-def prepare(spec: LoadSpec) -> dict[str, Load]:
+def prepare(spec: LoadSpec, least: int = 0) -> dict[str, Load]:
     """Make a load: ``"mixed"``, and each of its topics on its own. About 130,000 records/s.
+
+    Args:
+        spec: which records.
+        least: the rarer topics, on their own, go on with the show until they have so many records,
+            or it ends.
 
     Raises:
         UsageError: there is no such profile, or the show has fewer records.
     """
     show = Show(load_profile(spec.profile), seed=spec.seed, scale=spec.scale)
+    stream = show.records()
     builders: defaultdict[str, _Builder] = defaultdict(_Builder)
     with meter("making records", spec.records, counts=True) as bar:
-        for done, record in enumerate(islice(show.records(), spec.records), 1):
-            for name in ("mixed", record.topic.rpartition(".")[2]):
+        for done, record in enumerate(islice(stream, spec.records), 1):
+            for name in ("mixed", _name(record)):
                 builders[name].add(record)
             if not done % _REPORT_EVERY:
                 bar.to(done)
@@ -79,7 +89,20 @@ def prepare(spec: LoadSpec) -> dict[str, Load]:
             f"The show {spec.profile} has only {len(builders['mixed'].records):,} records.",
             "Ask for fewer with --records, or for a larger crowd with --scale.",
         )
+    rare = {name for name, builder in builders.items() if len(builder.records) < least}
+    rare.discard(_FACTS)
+    with meter("making more of the rarer topics", None):
+        while rare and (more := next(stream, None)) is not None:
+            name = _name(more)
+            if name in rare:
+                builders[name].add(more)
+                if len(builders[name].records) == least:
+                    rare.remove(name)
     return {name: builder.load(show) for name, builder in builders.items()}
+
+
+def _name(record: OutRecord) -> str:
+    return record.topic.rpartition(".")[2]
 
 
 class _Builder:

@@ -35,6 +35,12 @@ def command(
     seed: Seed = 1,
     scale: Scale = 1.0,
     partitions: Partitions = 4,
+    least: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="records of each topic on its own, as far as the show goes"
+        ),
+    ] = 50_000,
     poll: Annotated[
         int, typer.Option(min=1, metavar="N", help="records in one fetch, over all partitions")
     ] = 10_000,
@@ -49,9 +55,9 @@ def command(
     """Bytes of a batch to dirty rows, on one core; against `orjson.loads` on the same bytes."""
     output = Output.prepare("hot-path", out, compare, tolerance, as_json=as_json)
     spec = LoadSpec(profile, seed, scale, records)
-    settings = {"runs": runs, "partitions": partitions, "poll": poll, "flush_every": flush_every}
-    session = Session(output, **asdict(spec), **settings)
+    settings = {"poll": poll, "flush_every": flush_every, "least": least}
+    session = Session(output, **asdict(spec), runs=runs, partitions=partitions, **settings)
     shape = hot_path.Shape(partitions, poll, flush_every)
-    loads = prepare(spec)
+    loads = prepare(spec, least)
     cases = hot_path.measure({name: loads[name] for name in _HOT if name in loads}, shape, runs)
     session.end(cases)

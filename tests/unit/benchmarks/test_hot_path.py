@@ -25,6 +25,16 @@ def loads() -> dict[str, Load]:
     return prepare(LoadSpec("boutique", seed=3, scale=1.0, records=4_000))
 
 
+def test_a_rare_topic_goes_on_with_the_show_until_it_has_enough(loads: dict[str, Load]) -> None:
+    more = prepare(LoadSpec("boutique", seed=3, scale=1.0, records=4_000), least=900)
+    assert more["mixed"] == loads["mixed"]
+    assert len(loads["chat"].records) < 900 < len(loads["traffic"].records)
+    assert len(more["chat"].records) == more["chat"].truth.sent.records == 900
+    assert more["chat"].records[: len(loads["chat"].records)] == loads["chat"].records
+    assert more["traffic"] == loads["traffic"]
+    assert more["rooms"] == loads["rooms"]
+
+
 def test_every_topic_is_a_part_of_the_mixed_load(loads: dict[str, Load]) -> None:
     parts = [load for name, load in loads.items() if name != "mixed"]
     assert sum(len(part.records) for part in parts) == len(loads["mixed"].records) == 4_000
