@@ -16,7 +16,7 @@ from streams.columnar.kernels import Records
 from streams.columnar.scan import (
     CURRENCY,
     DISCOUNT,
-    EVENT_ID,
+    ID_HASH,
     KIND,
     KOL,
     LINE_WIDTH,
@@ -51,8 +51,10 @@ _DIMENSIONS = {
 }
 _LOW_HALF = 2**32 - 1
 #: Records that are scanned before they are folded; what is scanned stays in the cache.
-_CHUNK: Final = 2_048
+_CHUNK: Final = 8_192
 _REASONS = {kernels.TOO_FAR_AHEAD: "too_far_ahead", kernels.WRONG_KEY: "wrong_key"}
+#: How many ids a new memory holds without growing; each growth moves them all.
+_FIRST_IDS: Final = 60_000
 #: With fewer strings than this, none are forgotten.
 _IDLE_NAMES = 50_000
 
@@ -236,7 +238,14 @@ class ColumnarFold(PartitionFold):
     def _scan(self, batch: PackedBatch, fields: Ints, lines: Ints) -> Scanned:
         """Scan a batch into arrays that are long enough."""
         data, fields = batch.data, fields[: len(batch)]
-        n_lines = scan(data, batch.value_at, batch.value_size, np.int64(self._kinds), fields, lines)
+        n_lines = scan(
+            data,
+            batch.value_at,
+            batch.value_size,
+            np.int64(self._kinds),
+            fields,
+            lines,
+        )
         rejected: dict[int, Rejected] = {}
         odd = np.nonzero(fields[:, KIND] == 0)[0]
         if len(odd):
@@ -281,7 +290,7 @@ class ColumnarFold(PartitionFold):
             for name, where in TEXT_FIELDS.items():
                 if hasattr(event, name):
                     fields[i, where] = put(getattr(event, name))
-            fields[i, EVENT_ID] = np.uint64(event_hash(event.event_id)).astype(np.int64)
+            fields[i, ID_HASH] = np.uint64(self._id_hash(event)).astype(np.int64)
             for name, where in NUMBER_FIELDS.items():
                 if hasattr(event, name):
                     fields[i, where] = getattr(event, name)
@@ -298,6 +307,9 @@ class ColumnarFold(PartitionFold):
             return batch.data
         more.extend(bytes(PADDING))
         return np.concatenate((batch.data[:size], np.frombuffer(more, dtype=np.uint8)))
+
+    def _id_hash(self, event: Any) -> int:
+        return event_hash(event.event_id)
 
     def _bury_all(self, batch: PackedBatch, scanned: Scanned, dead: Ints) -> int:
         """Dead letters of a batch, in offset order; how many."""
@@ -384,7 +396,8 @@ class ColumnarEventFold(ColumnarFold):
     def __init__(self, partition: int, policy: WindowPolicy, next_offset: int = 0) -> None:
         super().__init__(partition, policy, next_offset)
         self._admitted = 0
-        self._current, self._previous = IdSet(), IdSet()
+        self._current = IdSet(room_for=min(policy.dedup_ids, _FIRST_IDS))
+        self._previous = IdSet()
         self._fresh: list[Words] = []
         self._fields: Ints = np.empty((_CHUNK, WIDTH), dtype=np.int64)
         self._lines: Ints = np.empty((1, LINE_WIDTH), dtype=np.int64)
@@ -420,7 +433,8 @@ class ColumnarEventFold(ColumnarFold):
                 self._vocabulary.arrays, activity.arrays, products.arrays, self._met.arrays,
             )  # fmt: skip
             if len(self._current) == self.policy.dedup_ids:
-                self._previous, self._current = self._current, IdSet()
+                self._previous = self._current
+                self._current = IdSet(room_for=self.policy.dedup_ids)
             if at >= n:
                 break
             for table in (self._current, self._vocabulary, activity, products, self._met):

@@ -17,7 +17,7 @@ from streams.columnar.native import compiled, load8, mix, prefetch, same_bytes, 
 from streams.columnar.scan import (
     CURRENCY,
     DISCOUNT,
-    EVENT_ID,
+    ID_HASH,
     KIND,
     KOL,
     LINE_AMOUNT,
@@ -30,11 +30,11 @@ from streams.columnar.scan import (
     NUMBER,
     ORDER,
     PRODUCT,
-    REFUND,
     ROOM,
     SOURCE,
     TIME,
     USER,
+    identity,
 )
 from streams.columnar.tables import (
     SLACK,
@@ -43,6 +43,7 @@ from streams.columnar.tables import (
     Ints,
     add_entry,
     add_id,
+    entry_slot,
     find_cell,
     find_entry,
     has_id,
@@ -252,10 +253,10 @@ def fold_events(
         if not _is_sound(records, i, marks, policy, dead):
             continue
         if i + _SOON < len(fields):
-            soon = np.uint64(fields[i + _SOON, EVENT_ID])
+            soon = np.uint64(fields[i + _SOON, ID_HASH])
             prefetch(current, id_slot(current, soon))
             prefetch(previous, id_slot(previous, soon))
-        one = np.uint64(fields[i, EVENT_ID])
+        one = np.uint64(fields[i, ID_HASH])
         if has_id(previous, one) or not add_id(current, current_used, one):
             marks[DUPLICATES] += 1
             continue
@@ -315,20 +316,14 @@ def fold_events(
 
 
 @compiled
-def identity(fields, i):
-    """The text of what makes two purchase events the same, besides their kind."""
-    return fields[i, REFUND] if fields[i, KIND] == _REFUNDED else fields[i, ORDER]
-
-
-@compiled
 def find_unknown(records, current, previous, hashes, where):
     """The purchases that neither generation holds: their hashes, their places; how many."""
     n = 0
     for i in range(len(records.fields)):
         kind = records.fields[i, KIND]
         if kind > 0:
-            text = identity(records.fields, i)
-            h = mix(np.uint64(kind), xxh64(records.data, text >> 16, text & 0xFFFF))
+            text = identity(records.fields[i], kind)
+            h = np.uint64(records.fields[i, ID_HASH])
             if (
                 find_entry(current, h, kind, records.data, text) < 0
                 and find_entry(previous, h, kind, records.data, text) < 0
@@ -387,8 +382,12 @@ def fold_sales(
             return i
         if not _is_sound(records, i, marks, policy, dead):
             continue
-        text = identity(fields, i)
-        h = mix(np.uint64(kind), xxh64(data, text >> 16, text & 0xFFFF))
+        if i + _SOON < len(fields):
+            soon = np.uint64(fields[i + _SOON, ID_HASH])
+            prefetch(current.slots, entry_slot(current, soon))
+            prefetch(previous.slots, entry_slot(previous, soon))
+        text = identity(fields[i], kind)
+        h = np.uint64(fields[i, ID_HASH])
         mark = _fingerprint(records, i)
         accepted = mark
         found = True

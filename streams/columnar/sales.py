@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import xxhash
 
 from schemas.rows import FIRST_WINS
 from streams.batch import PackedBatch
 from streams.columnar import kernels
 from streams.columnar.fold import ColumnarFold, Scanned
 from streams.columnar.kernels import Records
+from streams.columnar.scan import KIND, identity
 from streams.columnar.tables import EntryTable, OutTable
 from streams.columnar.words import kind_of
 from streams.columns import Block, Coded, Repeated, Texts
 from streams.decode import Rejected
-from streams.dedup import Known
+from streams.dedup import Known, mix
 from streams.filter import SeenFilter
 from streams.fold import Restored, Rows
-from streams.sales import SalesFold
+from streams.sales import SalesFold, ledger_identity
 from streams.windows import WindowPolicy
 
 _KINDS = {
@@ -41,6 +44,7 @@ class ColumnarSalesFold(ColumnarFold):
     def __init__(self, partition: int, policy: WindowPolicy, next_offset: int = 0) -> None:
         super().__init__(partition, policy, next_offset)
         self._current, self._previous = EntryTable(), EntryTable()
+        self._nothing = EntryTable()
         #: Forgotten during the batch at hand, and findable until its end.
         self._leaving = EntryTable()
         self._forgotten = SeenFilter()
@@ -63,9 +67,9 @@ class ColumnarSalesFold(ColumnarFold):
         return [self._identity(records, i) for i in asked.tolist()]
 
     def _identity(self, records: Records, i: int) -> tuple[str, str]:
-        text = int(kernels.identity(records.fields, i))
+        kind = int(records.fields[i, KIND])
+        text = int(identity(records.fields[i], kind))
         at, size = text >> 16, text & 0xFFFF
-        kind = int(records.fields[i, 0])
         return _KIND_NAMES[kind], records.data[at : at + size].tobytes().decode()
 
     def _reason(
@@ -75,6 +79,10 @@ class ColumnarSalesFold(ColumnarFold):
             kind, entry_id = self._identity(records, i)
             return Rejected("conflict", f"{kind} {entry_id} was accepted with other content")
         return super()._reason(batch, records, i, reason, detail)
+
+    def _id_hash(self, event: Any) -> int:
+        kind, entry_id = ledger_identity(event)
+        return mix(_KINDS[kind], xxhash.xxh64_intdigest(entry_id.encode()))
 
     # --- folding -----------------------------------------------------------------------------
 
@@ -87,8 +95,9 @@ class ColumnarSalesFold(ColumnarFold):
         """See :meth:`PartitionFold.apply`."""
         n = len(batch)
         marks, dead = self._marks(), np.empty((n, 3), dtype=np.int64)
-        told = EntryTable()
+        told = self._nothing
         if known:
+            told = EntryTable()
             told.add([(_KINDS[kind], one, mark) for (kind, one), mark in known.items()])
         activity, sales, products = (self.tallies[table].table for table in self.tables)
         at = 0

@@ -20,7 +20,7 @@ from schemas.events import (
     RefundLine,
 )
 from schemas.money import MINOR_DIGITS
-from streams.columnar.native import compiled, load8, load64, trailing_zeros, xxh64
+from streams.columnar.native import compiled, load8, load64, mix, trailing_zeros, xxh64
 from streams.columnar.words import (
     _CLASSES,
     NAMES,
@@ -37,7 +37,9 @@ from streams.columnar.words import (
 
 KIND: Final = 0  #: 0 for a record that is odd, -1 for one that is dead.
 TIME: Final = 1
-EVENT_ID: Final = 2  #: not the text but its hash, which is never 0.
+ID_HASH: Final = (
+    2  #: of what makes it a duplicate: the event's id, or the kind and id of a purchase.
+)
 ROOM: Final = 3
 USER: Final = 4
 PRODUCT: Final = 5
@@ -312,10 +314,34 @@ def _id(data, i, end):
 
 
 @compiled
-def id_hash(data, text):
-    """What stands for an event id in the dedup memory; ``streams.dedup.RecentIds`` has the same."""
+def event_hash(data, text):
+    """What stands for an event id in the dedup memory; ``streams.dedup.event_hash`` is the same."""
     h = xxh64(data, text >> 16, text & 0xFFFF)
     return h | np.uint64(h == _ZERO)
+
+
+@compiled
+def entry_hash(data, kind, text):
+    """A hash of what makes two purchase events the same."""
+    return mix(np.uint64(kind), xxh64(data, text >> 16, text & 0xFFFF))
+
+
+@compiled
+def identity(field, kind):
+    """The text of what makes two purchase events the same, besides their kind."""
+    return field[REFUND] if kind == _ORDER_REFUNDED else field[ORDER]
+
+
+@compiled
+def _field(data, i, end):
+    """``(field, where its value begins)`` for the key behind a quote; a field of -1: odd."""
+    code, stop = _word_end(data, i, end)
+    if code < 0 or code >= _FIRST_TYPE:
+        return np.int64(-1), i
+    i = _blank(data, stop + 1)
+    if load8(data, i) != 0x3A:
+        return np.int64(-1), i
+    return np.int64(code), _blank(data, i + 1)
 
 
 @compiled
@@ -335,14 +361,10 @@ def _scan_lines(data, i, end, lines, n):
             i = _blank(data, i)
             if load8(data, i) != 0x22:
                 return bad, form, n, total
-            code, stop = _word_end(data, i + 1, end)
-            if code < 0 or code >= _FIRST_TYPE or (seen >> code) & 1:
+            code, i = _field(data, i + 1, end)
+            if code < 0 or (seen >> code) & 1:
                 return bad, form, n, total
             seen |= np.int64(1) << code
-            i = _blank(data, stop + 1)
-            if load8(data, i) != 0x3A:
-                return bad, form, n, total
-            i = _blank(data, i + 1)
             if code in (_F_PRODUCT, _F_SKU):
                 if load8(data, i) != 0x22:
                     return bad, form, n, total
@@ -401,14 +423,10 @@ def _scan_record(data, i, end, field, lines, n_lines):
         i = _blank(data, i)
         if load8(data, i) != 0x22:
             return -1
-        code, stop = _word_end(data, i + 1, end)
-        if code < 0 or code >= _FIRST_TYPE or (seen >> code) & 1:
+        code, i = _field(data, i + 1, end)
+        if code < 0 or (seen >> code) & 1:
             return -1
         seen |= np.int64(1) << code
-        i = _blank(data, stop + 1)
-        if load8(data, i) != 0x3A:
-            return -1
-        i = _blank(data, i + 1)
         byte = load8(data, i)
         if byte == 0x22:
             i += 1
@@ -445,7 +463,7 @@ def _scan_record(data, i, end, field, lines, n_lines):
                 if text < 0:
                     return -1
                 if code == _F_EVENT_ID:
-                    field[EVENT_ID] = np.int64(id_hash(data, text))
+                    field[ID_HASH] = np.int64(event_hash(data, text))
                 elif code == _F_ROOM:
                     field[ROOM] = text
                 elif code == _F_USER:
@@ -523,6 +541,8 @@ def _scan_record(data, i, end, field, lines, n_lines):
             return -1
     elif kind == _ORDER_CANCELLED and number > MAX_AMOUNT_MINOR:
         return -1
+    if kind in (_ORDER_PAID, _ORDER_CANCELLED, _ORDER_REFUNDED):
+        field[ID_HASH] = np.int64(entry_hash(data, kind, identity(field, kind)))
     field[KIND] = kind
     field[NUMBER] = number
     field[LINES_FROM] = n_lines

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.batch import PADDING
-from streams.columnar.native import compiled, mix, same_bytes, xxh64
+from streams.columnar.native import compiled, copy_bytes, mix, quick_hash, same_bytes, xxh64
 from streams.columnar.words import NAMES
 
 Ints = npt.NDArray[np.int64]
@@ -27,7 +27,13 @@ Bytes = npt.NDArray[np.uint8]
 #: a hundred lines, each with a product of up to 64 characters.
 SLACK: Final = 128
 SLACK_BYTES: Final = 128 * 256
-_SMALLEST: Final = 4 * SLACK
+_FACTORS = np.array(
+    [0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63],
+    dtype=np.uint64,
+)
+#: Rows of a new table. Memory that nobody has written to costs nothing.
+_SMALLEST: Final = 8 * SLACK
+_SMALLEST_BYTES: Final = 3 * SLACK_BYTES
 
 
 def grown(array: npt.NDArray[Any], size: int) -> Any:
@@ -65,7 +71,7 @@ class VocabularyArrays(NamedTuple):
 def intern(vocabulary, data, text):
     """The code of a text; a new one where it was never seen."""
     at, size = text >> 16, text & 0xFFFF
-    h = xxh64(data, at, size)
+    h = quick_hash(data, at, size)
     mask = np.uint64(len(vocabulary.slots) - 1)
     slot = h & mask
     while True:
@@ -83,8 +89,7 @@ def intern(vocabulary, data, text):
     vocabulary.slots[slot] = code + 1
     vocabulary.hashes[code] = h
     begin = vocabulary.used[1]
-    for i in range(size):
-        vocabulary.blob[begin + i] = data[at + i]
+    copy_bytes(data, at, vocabulary.blob, begin, size)
     vocabulary.ends[code + 1] = begin + size
     vocabulary.used[0] = code + 1
     vocabulary.used[1] = begin + size
@@ -108,7 +113,7 @@ class Vocabulary:
             np.zeros(2 * _SMALLEST, dtype=np.int32),
             np.zeros(_SMALLEST, dtype=np.uint64),
             np.zeros(_SMALLEST + 1, dtype=np.int64),
-            np.zeros(2 * SLACK_BYTES, dtype=np.uint8),
+            np.zeros(_SMALLEST_BYTES, dtype=np.uint8),
             np.zeros(2, dtype=np.int64),
         )
         self.codes(NAMES)
@@ -174,8 +179,10 @@ class CellArrays(NamedTuple):
 
 @compiled
 def _key_hash(first, second, third, window_ms):
-    h = mix(mix(np.uint64(0), np.uint64(first)), np.uint64(second))
-    return mix(mix(h, np.uint64(third)), np.uint64(window_ms))
+    # Four products that do not wait for each other.
+    h = np.uint64(first) * _FACTORS[0] ^ np.uint64(second) * _FACTORS[1]
+    h ^= np.uint64(third) * _FACTORS[2] ^ np.uint64(window_ms) * _FACTORS[3]
+    return mix(np.uint64(0), h ^ (h >> np.uint64(32)))
 
 
 @compiled
@@ -284,12 +291,17 @@ class CellTable:
 
 
 class IdSet:
-    """A set of 64-bit hashes; 0 is none of them."""
+    """A set of 64-bit hashes; 0 is none of them.
+
+    Args:
+        ids: what is in it.
+        room_for: how many ids it should hold without growing.
+    """
 
     __slots__ = ("slots", "used")
 
-    def __init__(self, ids: Words | None = None) -> None:
-        n = 0 if ids is None else len(ids)
+    def __init__(self, ids: Words | None = None, room_for: int = 0) -> None:
+        n = max(room_for, 0 if ids is None else len(ids))
         capacity = _SMALLEST
         while 2 * (n + SLACK) > capacity:
             capacity *= 2
@@ -304,10 +316,11 @@ class IdSet:
     def make_room(self) -> None:
         """Grow where fewer than :data:`SLACK` ids would fit."""
         if 2 * (len(self) + SLACK) > len(self.slots):
-            ids, used = self.slots[self.slots != 0], self.used
-            self.slots = np.zeros(2 * len(self.slots), dtype=np.uint64)
-            used[0] = 0
-            add_ids(self.slots, used, ids)
+            ids = self.slots[self.slots != 0]
+            # By more than it takes: every id is moved each time.
+            self.slots = np.zeros(4 * len(self.slots), dtype=np.uint64)
+            self.used[0] = 0
+            add_ids(self.slots, self.used, ids)
 
 
 @compiled
@@ -365,8 +378,16 @@ class EntryArrays(NamedTuple):
 
 
 @compiled
+def entry_slot(entries, h):
+    """Where the search for an entry begins."""
+    return h & np.uint64(len(entries.slots) - 1)
+
+
+@compiled
 def find_entry(entries, h, kind, data, text):
-    """The row of an entry; -1 where there is none. ``h`` is ``mix(kind, hash of the id)``."""
+    """The row of an entry; -1 where there is none. ``h`` is ``scan.entry_hash`` of it."""
+    if entries.used[0] == 0:
+        return np.int64(-1)
     mask = np.uint64(len(entries.slots) - 1)
     slot = h & mask
     while True:
@@ -393,8 +414,7 @@ def add_entry(entries, h, kind, data, text, mark):
     row = entries.used[0]
     at, size = text >> 16, text & 0xFFFF
     begin = entries.used[1]
-    for i in range(size):
-        entries.blob[begin + i] = data[at + i]
+    copy_bytes(data, at, entries.blob, begin, size)
     entries.slots[slot] = row + 1
     entries.hashes[row] = h
     entries.kinds[row] = kind
@@ -424,7 +444,7 @@ class EntryTable:
             np.zeros(_SMALLEST, dtype=np.int64),
             np.zeros(_SMALLEST, dtype=np.int64),
             np.zeros(_SMALLEST, dtype=np.uint64),
-            np.zeros(2 * SLACK_BYTES, dtype=np.uint8),
+            np.zeros(_SMALLEST_BYTES, dtype=np.uint8),
             np.zeros(2, dtype=np.int64),
         )
 
@@ -501,7 +521,7 @@ class OutTable:
         self._is_set = is_set
         self.arrays = OutArrays(
             np.zeros((_SMALLEST, width), dtype=np.int64),
-            np.zeros(2 * SLACK_BYTES, dtype=np.uint8),
+            np.zeros(_SMALLEST_BYTES, dtype=np.uint8),
             np.zeros(4 * _SMALLEST if is_set else 1, dtype=np.uint64),
             np.zeros(3, dtype=np.int64),
         )
@@ -541,7 +561,6 @@ def keep_text(out, data, text):
     """Copy a text to the rows' own bytes; where it stands there."""
     at, size = text >> 16, text & 0xFFFF
     begin = out.used[1]
-    for i in range(size):
-        out.blob[begin + i] = data[at + i]
+    copy_bytes(data, at, out.blob, begin, size)
     out.used[1] = begin + size
     return (begin << 16) | size
