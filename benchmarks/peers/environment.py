@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from benchmarks.peers.catalogue import Peer
+from benchmarks.peers.catalogue import LIVESHOP, Peer
 from liveshop.console import note
 from schemas.errors import LiveshopError
 
@@ -64,6 +64,8 @@ def prepare(peer: Peer) -> Prepared:
         found = _pinned(lock.read_text(), peer.package)
     else:
         python, found = sys.executable, version(peer.package)
+        if peer is LIVESHOP:  # as installing it does, so that sources just changed are compiled too
+            _run([python, "-m", "agents.compiled"])
     # A module of the checkout, also where the checkout is not installed.
     return Prepared([python, "-m", peer.module], {"PYTHONPATH": str(_CHECKOUT)}, found)
 
