@@ -23,7 +23,7 @@ $(BIN)/uv:
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/uv
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
-	@$(BIN)/python -m agents.compiled
+	@$(BIN)/python -c 'from agents.compiled import compile_all; compile_all()'
 	@touch $@
 
 demo: $(VENV)/.installed ## replay a show end to end, live page at http://localhost:8080

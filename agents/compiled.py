@@ -4,7 +4,7 @@ Compiling them takes 10 to 20 s, loading them 0.2 s. They are kept in the user's
 whose name is a hash of their sources: numba itself looks only at the age of the file that a
 function stands in, and would go on with a kernel whose helpers have changed.
 
-``python -m agents.compiled`` compiles everything now; ``make`` does so when it installs.
+``make`` compiles everything when it installs (:func:`compile_all`).
 """
 
 from __future__ import annotations
@@ -55,6 +55,3 @@ def compile_all() -> float:
         fold.take()
     return time.perf_counter() - began
 
-
-if __name__ == "__main__":
-    print(f"compiled in {compile_all():.1f} s")  # noqa: T201

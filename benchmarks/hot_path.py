@@ -30,7 +30,7 @@ from producers.partitioning import partition_of
 from producers.record import OutRecord
 from schemas.rows import COLUMNS
 from schemas.truth import Truth
-from streams.batch import Batch
+from streams.batch import Batch, PackedBatch
 from streams.catalog import FOLDS
 from streams.fold import Counts, PartitionFold, Row, Taken
 from streams.windows import WindowPolicy
@@ -111,8 +111,8 @@ def _case(name: str, load: Load, shape: Shape, runs: int) -> Case:
     )
 
 
-def cut(records: Sequence[OutRecord], shape: Shape) -> Iterator[list[Batch]]:
-    """Cut records into fetches, and each fetch into one batch per partition."""
+def cut(records: Sequence[OutRecord], shape: Shape) -> Iterator[list[PackedBatch]]:
+    """Cut records into fetches, and each fetch into one batch per partition, as the transport does."""
     ends: dict[tuple[str, int], int] = defaultdict(int)
     for begin in range(0, len(records), shape.poll):
         runs: dict[tuple[str, int], list[OutRecord]] = defaultdict(list)
@@ -132,7 +132,7 @@ def cut(records: Sequence[OutRecord], shape: Shape) -> Iterator[list[Batch]]:
                     appended_ms=[record.due_ms for record in run],
                     values=values_of(run),
                     keys=[record.key for record in run],
-                )
+                ).packed()
             )
         yield fetch
 
@@ -149,7 +149,7 @@ def _parse(values: Sequence[bytes]) -> float:
     return time.process_time() - began
 
 
-def _fold(fetches: Sequence[list[Batch]], shape: Shape, audit: Audit) -> float:
+def _fold(fetches: Sequence[list[PackedBatch]], shape: Shape, audit: Audit) -> float:
     """CPU seconds that decode, fold and take need; what is taken goes to the audit, untimed."""
     policy = WindowPolicy()
     folds: dict[tuple[str, int], PartitionFold] = {}

@@ -43,7 +43,7 @@ def command(
     ] = 50_000,
     poll: Annotated[
         int, typer.Option(min=1, metavar="N", help="records in one fetch, over all partitions")
-    ] = 10_000,
+    ] = 50_000,
     flush_every: Annotated[
         int, typer.Option(min=1, metavar="N", help="records between two takes")
     ] = 100_000,

@@ -65,7 +65,7 @@ def prepare(peer: Peer) -> Prepared:
     else:
         python, found = sys.executable, version(peer.package)
         if peer is LIVESHOP:  # as installing it does, so that sources just changed are compiled too
-            _run([python, "-m", "agents.compiled"])
+            _run([python, "-c", "from agents.compiled import compile_all; compile_all()"])
     # A module of the checkout, also where the checkout is not installed.
     return Prepared([python, "-m", peer.module], {"PYTHONPATH": str(_CHECKOUT)}, found)
 
