@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Final
 
 from benchmarks.load import LoadSpec
 from benchmarks.mill import CHUNK, Made, Mill, mill_of, no_garbage_collection
@@ -34,13 +35,20 @@ from producers.publisher import Publisher
 from producers.record import OutRecord
 from producers.recount import Counter
 
-STEPS = ("make", "count", "encode", "publish records", "publish batches")
+_STEPS: Final = ("make", "count", "encode", "publish records", "publish batches")
 
 
 @dataclass(slots=True)
 class Step:
-    """What one step took, run by run."""
+    """What one step took, run by run.
 
+    Attributes:
+        publishes: whether it is held to what a worker takes.
+        seconds: wall time.
+        cpu_s: CPU time of this process.
+    """
+
+    publishes: bool
     seconds: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
 
@@ -61,7 +69,7 @@ def measure(spec: LoadSpec, setting: Setting, runs: int) -> dict[str, Case]:
         Unavailable: broker, store or worker failed.
         UsageError: there is no such profile, or its show is too short.
     """
-    steps = {name: Step() for name in STEPS}
+    steps = {name: Step(publishes="publish" in name) for name in _STEPS}
     end_to_end: list[float] = []
     mill = mill_of(spec, setting.partitions)
     made = mill.make(spec.records)
@@ -85,18 +93,16 @@ def _case(
     records: int, mill: Mill, step: Step, end_to_end: list[float], checks: dict[str, int]
 ) -> Case:
     per_core = [records / cpu_s for cpu_s in step.cpu_s]
-    worker = [records / seconds for seconds in end_to_end]
-    return Case(
-        events=records,
-        bytes=mill.bytes,
-        figures={
-            "events_per_s": Spread.of([records / seconds for seconds in step.seconds]),
-            "events_per_core_s": Spread.of(per_core),
-            "end_to_end_events_per_s": Spread.of(worker),
-        },
-        ratios={"of_end_to_end": Spread.of([a / b for a, b in zip(per_core, worker, strict=True)])},
-        checks=checks,
-    )
+    figures = {
+        "events_per_s": Spread.of([records / seconds for seconds in step.seconds]),
+        "events_per_core_s": Spread.of(per_core),
+    }
+    ratios = {}
+    if step.publishes:
+        worker = [records / seconds for seconds in end_to_end]
+        figures["end_to_end_events_per_s"] = Spread.of(worker)
+        ratios["of_end_to_end"] = Spread.of([a / b for a, b in zip(per_core, worker, strict=True)])
+    return Case(events=records, bytes=mill.bytes, figures=figures, ratios=ratios, checks=checks)
 
 
 def _on_one_core(spec: LoadSpec, partitions: int, steps: dict[str, Step]) -> list[OutRecord]:
