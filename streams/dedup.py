@@ -32,6 +32,15 @@ def mix(state: int, word: int) -> int:
     return mixed ^ (mixed >> 29)
 
 
+def mix_text(state: int, text: str) -> int:
+    """Fold a text into a hash: its size in UTF-8, then its bytes, eight at a time."""
+    raw = text.encode()
+    state = mix(state, len(raw))
+    for at in range(0, len(raw), 8):
+        state = mix(state, int.from_bytes(raw[at : at + 8], "little"))
+    return state
+
+
 def event_hash(event_id: str) -> int:
     """A 64-bit hash of an event id; never 0."""
     return xxhash.xxh64_intdigest(event_id.encode()) or 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import xxhash
@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.events import Event, OrderCancelled, OrderPaid, OrderRefunded, PurchaseEvent
 from schemas.rows import FIRST_WINS
 from streams.decode import Rejected
-from streams.dedup import Entry, Known, RecentEntries, mix
+from streams.dedup import Entry, Known, RecentEntries, mix, mix_text
 from streams.fold import PartitionFold, Restored
 from streams.tally import Cell
 from streams.windows import WindowPolicy
@@ -42,13 +42,16 @@ def fingerprint(event: PurchaseEvent) -> int:
         amount = event.amount_minor
         if isinstance(event, OrderRefunded):
             lines = [(x.product_id, x.sku_id, x.quantity, x.amount_minor) for x in event.lines]
-    who = (event.room_id, event.kol_id, event.user_id, event.order_id)
-    how = (event.currency, event.promo, event.attribution)
-    content: list[str | int] = [*who, *how, amount, *(field for line in lines for field in line)]
-    words: Iterator[int] = (
-        xxhash.xxh64_intdigest(one.encode()) if isinstance(one, str) else one for one in content
-    )
-    return reduce(mix, words, 0)
+    h = reduce(mix_text, (event.room_id, event.kol_id, event.user_id, event.order_id), 0)
+    h = mix_text(h, event.currency)
+    # Of a closed set of words, their hashes.
+    for word in (event.promo, event.attribution):
+        h = mix(h, xxhash.xxh64_intdigest(word.encode()))
+    h = mix(h, amount)
+    for product_id, sku_id, quantity, line_amount in lines:
+        h = mix_text(mix_text(h, product_id), sku_id)
+        h = mix(mix(h, quantity), line_amount)
+    return h
 
 
 class SalesFold(PartitionFold):

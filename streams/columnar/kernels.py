@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 
 from schemas.rows import ACTIVITY_VALUES, PRODUCT_VALUES, SALES_VALUES
-from streams.columnar.native import compiled, load8, mix, prefetch, same_bytes, xxh64
+from streams.columnar.native import compiled, load8, load64, mix, prefetch, same_bytes, xxh64
 from streams.columnar.scan import (
     CURRENCY,
     DISCOUNT,
@@ -335,25 +335,34 @@ def find_unknown(records, current, previous, hashes, where):
 
 
 @compiled
-def _text_hash(data, text):
-    return xxh64(data, text >> 16, text & 0xFFFF)
+def _mix_text(h, data, text):
+    """Fold a text into a hash: its size, then its bytes, eight at a time."""
+    at, size = text >> 16, text & 0xFFFF
+    h = mix(h, np.uint64(size))
+    for i in range(0, size - 7, 8):
+        h = mix(h, load64(data, at + i))
+    rest = np.uint64(size & 7)
+    if rest:
+        mask = (np.uint64(1) << (rest << np.uint64(3))) - np.uint64(1)
+        h = mix(h, load64(data, at + (size & ~7)) & mask)
+    return h
 
 
 @compiled
 def _fingerprint(records, i):
     """``streams.sales.fingerprint``."""
     data, fields = records.data, records.fields
-    h = mix(np.uint64(0), _text_hash(data, fields[i, ROOM]))
-    h = mix(h, _text_hash(data, fields[i, KOL]))
-    h = mix(h, _text_hash(data, fields[i, USER]))
-    h = mix(h, _text_hash(data, fields[i, ORDER]))
-    h = mix(h, _text_hash(data, fields[i, CURRENCY]))
+    h = _mix_text(np.uint64(0), data, fields[i, ROOM])
+    h = _mix_text(h, data, fields[i, KOL])
+    h = _mix_text(h, data, fields[i, USER])
+    h = _mix_text(h, data, fields[i, ORDER])
+    h = _mix_text(h, data, fields[i, CURRENCY])
     h = mix(h, _NAME_HASHES[fields[i, SOURCE]])
     h = mix(h, _NAME_HASHES[fields[i, MODE]])
     h = mix(h, np.uint64(fields[i, NUMBER]))
     for k in range(fields[i, LINES_FROM], fields[i, LINES_FROM] + fields[i, LINES]):
-        h = mix(h, _text_hash(data, records.lines[k, LINE_PRODUCT]))
-        h = mix(h, _text_hash(data, records.lines[k, LINE_SKU]))
+        h = _mix_text(h, data, records.lines[k, LINE_PRODUCT])
+        h = _mix_text(h, data, records.lines[k, LINE_SKU])
         h = mix(h, np.uint64(records.lines[k, LINE_QUANTITY]))
         h = mix(h, np.uint64(records.lines[k, LINE_AMOUNT]))
     return h

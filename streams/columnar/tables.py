@@ -31,6 +31,8 @@ _FACTORS = np.array(
     [0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63],
     dtype=np.uint64,
 )
+#: By how much a table grows: more than it takes, for everything in it is moved.
+_GROWTH: Final = 4
 #: Rows of a new table. Memory that nobody has written to costs nothing.
 _SMALLEST: Final = 8 * SLACK
 _SMALLEST_BYTES: Final = 3 * SLACK_BYTES
@@ -147,7 +149,7 @@ class Vocabulary:
         slots, hashes, ends, blob, used = self.arrays
         n, size = int(used[0]), int(used[1])
         if size + SLACK_BYTES + PADDING > len(blob):
-            blob = grown(blob, 2 * len(blob))
+            blob = grown(blob, _GROWTH * len(blob))
         if n + SLACK > len(hashes):
             hashes, ends = grown(hashes, 2 * len(hashes)), grown(ends, 2 * len(hashes) + 1)
             slots = np.zeros(2 * len(hashes), dtype=np.int32)
@@ -317,8 +319,7 @@ class IdSet:
         """Grow where fewer than :data:`SLACK` ids would fit."""
         if 2 * (len(self) + SLACK) > len(self.slots):
             ids = self.slots[self.slots != 0]
-            # By more than it takes: every id is moved each time.
-            self.slots = np.zeros(4 * len(self.slots), dtype=np.uint64)
+            self.slots = np.zeros(_GROWTH * len(self.slots), dtype=np.uint64)
             self.used[0] = 0
             add_ids(self.slots, self.used, ids)
 
@@ -483,9 +484,9 @@ class EntryTable:
         slots, hashes, kinds, texts, marks, blob, used = self.arrays
         n, size = int(used[0]), int(used[1])
         if size + SLACK_BYTES + PADDING > len(blob):
-            blob = grown(blob, 2 * len(blob))
+            blob = grown(blob, _GROWTH * len(blob))
         if n + SLACK > len(hashes):
-            larger = 2 * len(hashes)
+            larger = _GROWTH * len(hashes)
             hashes, kinds = grown(hashes, larger), grown(kinds, larger)
             texts, marks = grown(texts, larger), grown(marks, larger)
             slots = np.zeros(2 * larger, dtype=np.int32)
@@ -534,12 +535,12 @@ class OutTable:
         rows, blob, seen, used = self.arrays
         n, size = int(used[0]), int(used[1])
         if n + SLACK > len(rows):
-            rows = grown(rows, 2 * len(rows))
+            rows = grown(rows, _GROWTH * len(rows))
             if self._is_set:
-                ids, seen = seen[seen != 0], np.zeros(2 * len(seen), dtype=np.uint64)
+                ids, seen = seen[seen != 0], np.zeros(_GROWTH * len(seen), dtype=np.uint64)
                 add_ids(seen, np.zeros(1, dtype=np.int64), ids)
         if size + SLACK_BYTES + PADDING > len(blob):
-            blob = grown(blob, 2 * len(blob))
+            blob = grown(blob, _GROWTH * len(blob))
         self.arrays = OutArrays(rows, blob, seen, used)
 
     def take(self) -> tuple[Ints, Bytes]:
