@@ -39,7 +39,7 @@ def search_command(
     with meter("simulating", total, counts=True) as shown:
 
         def show(done: int) -> None:
-            shown.to(min(done, total), f"{done / (time.monotonic() - began):.0f}/s")
+            shown.to(min(done, total))
 
         found = search_in_parallel(seed, total, jobs, show)
     seconds = time.monotonic() - began
