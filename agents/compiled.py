@@ -54,4 +54,3 @@ def compile_all() -> float:
         fold.fold(Batch(topic, 0, 0, 1, [0], [0], [b"{}"], [None]))
         fold.take()
     return time.perf_counter() - began
-
