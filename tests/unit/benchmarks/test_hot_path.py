@@ -54,7 +54,7 @@ def test_cutting_keeps_every_record_in_the_order_of_its_partition(loads: dict[st
         for batch in fetch:
             so_far = found.setdefault((batch.topic, batch.partition), [])
             assert batch.start == len(so_far)
-            so_far += batch.values
+            so_far += batch.unpacked().values
             assert batch.next_offset == len(so_far)
     for (topic, partition), values in found.items():
         assert values == [
