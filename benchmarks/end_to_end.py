@@ -45,7 +45,7 @@ BOTH: Final[tuple[Way, ...]] = ("backlog", "live")
 
 #: Records that a live publisher may be ahead: more than is folded between two commits.
 AHEAD: Final = 1_000_000
-_WAIT_S: Final = 0.05
+_WAIT_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)

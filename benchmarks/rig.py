@@ -11,7 +11,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,8 +41,10 @@ BrokerKind = Literal["embedded", "kafka"]
 
 #: Without any progress for this long, a run is given up.
 _STALLED_S: Final = 60.0
-#: Looking for the end costs some milliseconds of a core each time.
+#: How often the end is looked for when it is near, and when it is far: each look takes some
+#: milliseconds of a core, from the client and from the broker.
 _LOOK_S: Final = 0.1
+_FAR_LOOK_S: Final = 1.0
 _JOIN_S: Final = 60.0
 #: A frozen worker sends no heartbeats, and must not lose its partitions for that.
 _PATIENT: Final = {"LIVESHOP_SESSION_TIMEOUT_S": "80", "LIVESHOP_REBALANCE_TIMEOUT_S": "2"}
@@ -174,15 +176,12 @@ class Rig:
             took = time.perf_counter() - began, time.process_time() - cpu_s
             return Published(publisher.ends, *took)
 
-    async def until_committed(
-        self, ends: Ends, records: int, tell: Callable[[int], None] | None = None
-    ) -> float:
+    async def until_committed(self, ends: Ends, records: int) -> float:
         """Wait until the group has committed everything, which it does after it is durable.
 
         Args:
             ends: what has been published.
             records: how many of them are new, for the progress bar.
-            tell: called with the number of records that are left, ten times a second.
 
         Returns:
             Seconds from the call on.
@@ -191,14 +190,14 @@ class Rig:
             Unavailable: a worker ended, or nothing moves any more.
         """
         began = moved_at = time.perf_counter()
-        best = -1
+        first = best = -1
         async with Lag(self.brokers, AppConfig().group) as lag:
             with meter(f"{self.title}: folding", records, counts=True) as bar:
                 while left := await lag.measure(ends):
                     self.check()
                     now = time.perf_counter()
                     if best < 0 or left < best:
-                        best, moved_at = left, now
+                        first, best, moved_at = max(first, left), left, now
                     elif now - moved_at > _STALLED_S:
                         raise Unavailable(
                             f"{left} records are still waiting after {_STALLED_S:.0f} s "
@@ -206,9 +205,7 @@ class Rig:
                             self.workers[0].child.tail(4),
                         )
                     bar.to(records - left)
-                    if tell is not None:
-                        tell(left)
-                    await asyncio.sleep(_LOOK_S)
+                    await asyncio.sleep(_pause_s(left, first - left, now - began))
         return time.perf_counter() - began
 
     def check(self) -> None:
@@ -252,6 +249,12 @@ class Rig:
         self.stack.stop_workers()
         with reading(self.stack.store) as opened:
             return checks_of(reconcile(opened, truth), truth)
+
+
+def _pause_s(left: int, done: int, elapsed_s: float) -> float:
+    """Half of the time that what is left will take at the rate so far, within bounds."""
+    eta_s = left * elapsed_s / done if done else 0.0
+    return min(_FAR_LOOK_S, max(_LOOK_S, eta_s / 2))
 
 
 @contextmanager
