@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers.catalogue import PEERS
 from benchmarks.result import read_result
 from tests.fixtures.kafka import need_kafka
 
@@ -27,13 +28,16 @@ def test_everybody_has_the_truth_window_by_window(tmp_path: Path) -> None:
     assert done.stdout.encode().strip() == result.to_json().strip()
     assert set(result.cases) == set(names)
     ours, by_hand, drain = (result.cases[name] for name in names)
-    for case in (ours, by_hand):
-        assert case.events == 30_000
+    records = {peer.name: peer.records(30_000) for peer in PEERS}
+    for name, case in (("liveshop", ours), ("bare-python", by_hand)):
+        assert case.events == records[name]
         assert case.checks["runs_with_right_totals"] == 1, case.note
         assert case.checks["orders"] > 500
-        assert case.checks["windows"] > 1_000
+        assert case.checks["windows"] > 500
         assert case.figures["rows"].median >= case.checks["windows"]
-    assert ours.checks == by_hand.checks
+    # The slower one reads the first part of the same records.
+    assert set(ours.checks) == set(by_hand.checks)
+    assert ours.checks["orders"] > by_hand.checks["orders"]
     assert drain.checks == {"runs": 1, "runs_with_right_totals": 0}, "it claims none"
     assert "not read" not in drain.note
     assert set(ours.ratios) == {"of_bare-python", "of_aiokafka-drain"}
