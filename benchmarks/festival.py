@@ -12,6 +12,9 @@ from producers.profile_files import load_profile
 
 #: Ratios of behaviour, prices and noise are this profile's.
 _LIKE: Final = "xinba-12h"
+#: Copies come soon: a partition remembers its last 250,000 ids at least, and the busiest one of a
+#: celebrity has as many in three seconds.
+_COPIES_AFTER_MS: Final = (200, 2_000)
 #: Views that lead to one event, with that behaviour.
 _VIEWS_PER_EVENT: Final = 0.13
 
@@ -70,6 +73,7 @@ class Festival:
                     "products": max(400, self.products),
                     "products_per_room": self.products,
                 },
+                "noise": {**base["noise"], "duplicate_delay_ms": _COPIES_AFTER_MS},
                 "viewing": {**base["viewing"], "people": max(1_000, round(self.events_per_s * 60))},
             }
         )

@@ -31,7 +31,7 @@ def command(
     runs: Runs = 3,
     profile: ProfileName = "xinba-12h",
     seed: Seed = 1,
-    scale: Scale = 300.0,
+    scale: Scale = 50.0,
     partitions: Partitions = 4,
     store: StoreOfRun = "chdb",
     broker: Broker = "embedded",

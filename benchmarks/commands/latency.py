@@ -39,7 +39,7 @@ def command(
     ] = 2_000_000,
     profile: ProfileName = "xinba-12h",
     seed: Seed = 1,
-    scale: Scale = 300.0,
+    scale: Scale = 50.0,
     partitions: Partitions = 4,
     as_json: AsJson = False,
     out: OutFile = None,
