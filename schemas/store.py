@@ -6,14 +6,15 @@ The backends live in ``agents/stores/``; readers (reports, live page, reconcile)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt  # Commands that only read need not load it.
 
 Params = Mapping[str, str | int | float | Sequence[str] | Sequence[int]]
 Row = dict[str, Any]
 #: The values of one column, in the order of the rows.
-Column = Sequence[Any] | npt.NDArray[Any]
+Column: TypeAlias = "Sequence[Any] | npt.NDArray[Any]"
 
 
 class Store(Protocol):
