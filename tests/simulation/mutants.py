@@ -164,7 +164,7 @@ class NeverWaits(Pipeline):
     """Batches are folded however much waits for the store."""
 
     async def _fold(self, batch: AnyBatch) -> None:
-        self._unflushed = 0
+        self._room.set()
         await super()._fold(batch)
 
 

@@ -36,8 +36,9 @@ from tests.simulation.store import Connection, Fault, SimStore
 #: Few records may be unflushed, so that folding often has to wait for a flush.
 _CONFIG: Final = PipelineConfig(max_unflushed=2)
 #: Records that may be in memory and not durable: what a flush has taken and as much again, each
-#: with a batch of five for each of three partitions beyond the limit.
-_MAX_HELD: Final = 2 * (_CONFIG.max_unflushed + 3 * 5)
+#: with a batch of five for each of three partitions beyond the limit. Not quite: a partition that is
+#: beyond the limit because it asks the ledger has been flushed first.
+_MAX_HELD: Final = 2 * (_CONFIG.max_unflushed + 3 * 5) - 1
 _AT_ONCE: Final = RetryPolicy(first_wait_seconds=0.0, max_wait_seconds=0.0)
 #: Shared: the registry is slow to make, and no figure of the simulation comes from it.
 _METRICS: Final = Metrics()
