@@ -20,6 +20,7 @@ from schemas.rows import COLUMNS
 from streams.columns import Block
 from streams.fold import Row, Taken
 from streams.leaderboard import Leaderboard, Part, Ranked
+from streams.windows import WindowPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +94,10 @@ def totals_message(taken: Taken) -> bytes | None:
 class LeaderboardAgent:
     """Merges totals and writes ``kol_rank`` once per interval where something changed."""
 
-    def __init__(self, sink: Sink, interval_ms: int = 1_000) -> None:
+    def __init__(self, sink: Sink, policy: WindowPolicy, interval_ms: int = 1_000) -> None:
         self._sink = sink
+        # A window is closed this much behind the newest one of its partition; a minute to spare.
+        self._open_seconds = 60 - (policy.window_ms + policy.allowed_lateness_ms) // -1_000
         self._interval = interval_ms / 1_000
         self._board: Leaderboard | None = None
         self._changed = False
@@ -112,7 +115,7 @@ class LeaderboardAgent:
             self._changed = True
 
     async def _load(self) -> Leaderboard:
-        board = Leaderboard()
+        board = Leaderboard(self._open_seconds)
         for row in await self._sink.query("SELECT room_id, kol_id, currency FROM room"):
             board.host(row["room_id"], row["kol_id"], row["currency"])
         for table, columns, part_of in (

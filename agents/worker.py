@@ -80,7 +80,7 @@ class Worker:
         )
         self.sink = Sink(store, config.policy, self.metrics)
         self.pipeline = Pipeline(config.pipeline, config.policy, self.sink, self.metrics)
-        self.board = LeaderboardAgent(self.sink)
+        self.board = LeaderboardAgent(self.sink, config.policy)
         #: Set before ``stop`` when no worker takes over: open pages then keep the last figures.
         self.show_is_over = False
         self._reader = reader

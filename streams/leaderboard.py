@@ -18,13 +18,15 @@ from typing import Final, NamedTuple
 SPANS: Final[dict[str, int | None]] = {"5m": 300, "1h": 3_600, "show": None, "today": None}
 RANKED_BY: Final = ("net_gmv", "orders", "order_rate")
 
-#: Parts that are this much older than the newest window are final and no longer told apart.
+#: Parts that are this much older than the newest window are no longer told apart.
 _KEEP_SECONDS: Final = 2 * 3_600
 #: Arrows compare with the ranks of one to two minutes of event time ago.
 _COMPARE_SECONDS: Final = 60
 _DAY: Final = 86_400
 
 
+#: Kind, subject, currency, key of a part.
+_Name = tuple[str, str, str, str]
 #: (span, ranked by, currency) → KOL → rank.
 _Boards = dict[tuple[str, str, str], dict[str, int]]
 
@@ -32,7 +34,8 @@ _Boards = dict[tuple[str, str, str], dict[str, int]]
 class Part(NamedTuple):
     """One absolute part. For sales ``subject`` is a KOL, for views a room.
 
-    ``key`` tells parts of the same subject and window apart: partition, slice, other dimensions.
+    ``key`` tells parts of the same subject and window apart, with slashes between: first the
+    partition, then other dimensions, and the late slice last, ``0`` for what came in time.
     """
 
     kind: str
@@ -42,6 +45,11 @@ class Part(NamedTuple):
     key: str
     version: int
     values: tuple[int, ...]
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        """The partition that it is a part of."""
+        return self.kind, self.key.partition("/")[0]
 
 
 @dataclass(slots=True)
@@ -77,11 +85,23 @@ class Ranked:
 
 
 class Leaderboard:
-    """Merges parts into ranks. Pure: "now" is the newest event-time window seen."""
+    """Merges parts into ranks. Pure: "now" is the newest event-time window seen.
 
-    def __init__(self) -> None:
+    Args:
+        open_seconds: once a partition is this much further on, a part of it that came in time is
+            final: a row of its windows is never written again. What was sent again is older.
+    """
+
+    def __init__(self, open_seconds: int = _KEEP_SECONDS) -> None:
         self.now = 0
-        self._parts: dict[tuple[str, str, str, int, str], tuple[int, tuple[int, ...]]] = {}
+        self._open_seconds = open_seconds
+        #: Window → part → its newest version and values: what more of it adds to.
+        self._parts: dict[int, dict[_Name, tuple[int, tuple[int, ...]]]] = {}
+        self._newest: dict[tuple[str, str], int] = {}
+        #: Before which window the parts of a partition that came in time are forgotten.
+        self._final: dict[tuple[str, str], int] = {}
+        #: Windows that hold parts that came in time.
+        self._open: set[int] = set()
         self._sales: dict[tuple[str, str], dict[int, _Sum]] = defaultdict(dict)
         self._views: dict[str, dict[int, int]] = defaultdict(dict)
         self._hosts: dict[str, tuple[str, str]] = {}
@@ -99,18 +119,25 @@ class Leaderboard:
             # Older than what is told apart: it may have been counted already. The view in the
             # store has it; a live rank can do without.
             return
+        if _is_in_time(part.key) and part.window < self._final.get(part.origin, 0):
+            return  # Counted, in its last version, before it was forgotten.
         self._merge(part)
+        # Not of what is loaded: a flush may have been cut short, and is then sent again.
+        self._newest[part.origin] = max(part.window, self._newest.get(part.origin, 0))
 
     def load(self, part: Part) -> None:
         """Take one part in from the store, however old; before anything was forgotten."""
         self._merge(part)
 
     def _merge(self, part: Part) -> None:
-        key = (part.kind, part.subject, part.currency, part.window, part.key)
-        version, before = self._parts.get(key, (-1, (0,) * len(part.values)))
+        name = (part.kind, part.subject, part.currency, part.key)
+        parts = self._parts.setdefault(part.window, {})
+        version, before = parts.get(name, (-1, (0,) * len(part.values)))
         if part.version <= version:
             return
-        self._parts[key] = (part.version, part.values)
+        parts[name] = (part.version, part.values)
+        if _is_in_time(part.key):
+            self._open.add(part.window)
         gained = [now - then for now, then in zip(part.values, before, strict=True)]
         if part.kind == "sales":
             windows = self._sales[part.subject, part.currency]
@@ -126,8 +153,10 @@ class Leaderboard:
         The start of their day is before the horizon too: no span tells the two apart.
         """
         horizon = self.now - _KEEP_SECONDS
-        for key in [key for key in self._parts if key[3] < horizon]:
-            del self._parts[key]
+        for window in [window for window in self._parts if window < horizon]:
+            del self._parts[window]
+            self._open.discard(window)
+        self._forget_final()
         for sales in self._sales.values():
             for window in _settled(sales, horizon):
                 sales.setdefault(window - window % _DAY, _Sum()).add(sales.pop(window))
@@ -135,6 +164,24 @@ class Leaderboard:
             for window in _settled(views, horizon):
                 day = window - window % _DAY
                 views[day] = views.get(day, 0) + views.pop(window)
+
+    def _forget_final(self) -> None:
+        for origin, newest in self._newest.items():
+            self._final[origin] = newest - self._open_seconds
+        for window in list(self._open):
+            parts = self._parts[window]
+            in_time = [name for name in parts if _is_in_time(name[3])]
+            final = [
+                name
+                for name in in_time
+                if window < self._final.get((name[0], name[3].partition("/")[0]), 0)
+            ]
+            for name in final:
+                del parts[name]
+            if len(final) == len(in_time):
+                self._open.discard(window)
+            if not parts:
+                del self._parts[window]
 
     def ranks(self) -> list[Ranked]:
         """All leaderboards at the newest window, and from which rank each KOL came."""
@@ -203,6 +250,10 @@ class Leaderboard:
         if seconds is not None:
             return self.now - seconds
         return self.now - self.now % _DAY if span == "today" else 0
+
+
+def _is_in_time(key: str) -> bool:
+    return key.endswith("/0")
 
 
 def _settled(windows: Iterable[int], horizon: int) -> list[int]:

@@ -149,6 +149,48 @@ def test_forgetting_what_is_settled_changes_no_rank_now_or_later(
     assert forgetting.ranks() == plain.ranks()
 
 
+@st.composite
+def flows(draw: st.DrawFn) -> list[Part]:
+    """Parts as two partitions send them: each goes on in time, and writes no closed window again.
+
+    A window is closed here once its partition is 40 s further on. Late slices are of any window.
+    What was sent may be sent again, as it was, after a restart.
+    """
+    newest = {"0": START, "1": START}
+    latest: dict[tuple[str, ...], tuple[int, ...]] = {}
+    sent: list[Part] = []
+    for version in range(draw(st.integers(0, 60))):
+        if sent and draw(st.integers(0, 3)) == 0:
+            sent.append(draw(st.sampled_from(sent)))
+            continue
+        partition, subject = draw(st.sampled_from(("0", "1"))), draw(st.sampled_from(KOLS))
+        late = draw(st.integers(0, 4)) == 0
+        window = newest[partition] + 10 * draw(
+            st.integers(-60, -5) if late else st.integers(-4, 30)
+        )
+        key = f"{partition}/promo/{1 + version if late else 0}"
+        name = (subject, str(window), key)
+        values = tuple(had + draw(st.integers(0, 5)) for had in latest.get(name, (0, 0, 0)))
+        latest[name] = values
+        sent.append(Part("sales", subject, "EUR", window, key, version, values))
+        newest[partition] = max(newest[partition], window)
+    return sent
+
+
+@given(flows(), st.data())
+def test_forgetting_what_is_closed_changes_no_rank_now_or_later(
+    parts: list[Part], data: st.DataObject
+) -> None:
+    cuts = data.draw(st.sets(st.integers(0, len(parts))))
+    plain, forgetting = Leaderboard(), Leaderboard(open_seconds=40)
+    for index, part in enumerate(parts):
+        if index in cuts:
+            forgetting.forget_settled()
+        plain.update(part)
+        forgetting.update(part)
+        assert forgetting.ranks() == plain.ranks()
+
+
 @given(histories(), st.integers(0, 100))
 def test_ties_go_to_the_smaller_id_whatever_came_first(parts: list[Part], orders: int) -> None:
     twins = [

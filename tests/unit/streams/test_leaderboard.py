@@ -108,3 +108,22 @@ def test_long_show_is_held_as_one_sum_per_day() -> None:
     assert (total.orders, total.gmv_minor, total.views) == (1_440, 14_400, 2_880)
     today = next(line for line in board.ranks() if line.span == "today")
     assert (today.orders, today.views) == (720, 1_440)
+
+
+def test_only_what_may_still_change_is_told_apart() -> None:
+    board = Leaderboard(open_seconds=100)
+    for step in range(600):
+        for partition in ("0", "1"):
+            for promo in ("none", "flash", "coupon"):
+                key = f"{partition}/room/{promo}/feed/0"
+                board.update(Part("sales", "lena", "EUR", 10 * step, key, step, (1, 10, 0)))
+        board.update(
+            Part("sales", "lena", "EUR", 10 * step, "0/room/none/feed/7", step, (1, 10, 0))
+        )
+        board.forget_settled()
+    in_time = [name for parts in board._parts.values() for name in parts if name[3].endswith("/0")]
+    assert len(in_time) == 6 * 11
+    again = Part("sales", "lena", "EUR", 0, "0/room/none/feed/0", 0, (1, 10, 0))
+    board.update(again)
+    total = next(line for line in board.ranks() if line.span == "show")
+    assert (total.orders, total.gmv_minor) == (7 * 600, 70 * 600)
