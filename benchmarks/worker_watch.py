@@ -30,6 +30,7 @@ class Sample:
         rss_mb: its resident memory, 10^6 bytes.
         unflushed: records that it has folded and not stored yet.
         flush_age_s: since it has last stored everything that it had folded.
+        remembered: ids that it knows copies by.
         rows: inserted so far.
         retries: store calls so far that failed and were tried again.
     """
@@ -40,6 +41,7 @@ class Sample:
     rss_mb: float
     unflushed: int
     flush_age_s: float
+    remembered: int
     rows: int
     retries: int
 
@@ -87,6 +89,7 @@ class WorkerWatch:
             rss_mb=round(memory_mb(pid, "VmRSS"), 1),
             unflushed=round(metrics.get("liveshop_unflushed_records", 0)),
             flush_age_s=round(time.time() - (metrics.get(_LAST_FLUSH) or time.time()), 3),
+            remembered=round(metrics.get("liveshop_dedup_ids", 0)),
             rows=round(metrics.get("liveshop_flushed_rows_total", 0)),
             retries=round(metrics.get("liveshop_store_retries_total", 0)),
         )

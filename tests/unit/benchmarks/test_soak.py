@@ -25,7 +25,7 @@ def a_soak(
 ) -> Soak:
     """A hundred seconds at 100 records/s."""
     samples = [
-        Sample(float(s), 100 * s, lag(s), rss_mb(s), lag(s) // 2, 1.0, 50 * s, 0)
+        Sample(float(s), 100 * s, lag(s), rss_mb(s), lag(s) // 2, 1.0, 9 * s, 50 * s, 0)
         for s in range(101)
     ]
     return Soak(
