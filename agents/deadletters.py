@@ -10,7 +10,6 @@ would come again after every restart.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from aiokafka.errors import MessageSizeTooLargeError
@@ -83,8 +82,7 @@ class DeadLetterMail:
 
 
 def _cut(letter: DeadLetter) -> DeadLetter:
-    return replace(
-        letter,
+    return letter._replace(
         key=letter.key and letter.key[:CUT_KEY_BYTES],
         value=letter.value and letter.value[:CUT_VALUE_BYTES],
     )

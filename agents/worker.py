@@ -19,6 +19,7 @@ from agents.live.figures import Figures
 from agents.live.health import Health
 from agents.live.server import LiveServer
 from agents.live.trust import Trust
+from agents.memory import keep_freed_memory
 from agents.metrics import Metrics
 from agents.pipeline import Pipeline, PipelineConfig
 from agents.sink import Sink
@@ -99,6 +100,7 @@ class Worker:
             schemas.errors.LiveshopError: broker, store, port or settings cannot be used.
             Exception: anything unexpected; nothing was acknowledged that is not durable.
         """
+        keep_freed_memory()
         figures = Figures(self._reader, self.trust)
         server = LiveServer(
             self.config.host,

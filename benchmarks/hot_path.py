@@ -22,6 +22,7 @@ from typing import Final
 
 import orjson
 
+from agents.memory import keep_freed_memory
 from benchmarks.engine import Engine
 from benchmarks.load import Load, WrongTotals, values_of
 from benchmarks.result import Case, Spread
@@ -64,6 +65,7 @@ def measure(loads: dict[str, Load], shape: Shape, runs: int) -> dict[str, Case]:
         WrongTotals: the rows of a run are wrong.
     """
     cases = {}
+    keep_freed_memory()  # As a worker does.
     gc.collect()
     gc.freeze()
     try:

@@ -151,6 +151,10 @@ class PackedBatch:
             key_size=self.key_size[begin:end],
         )
 
+    def parts(self, size: int) -> Iterator[PackedBatch]:
+        """The records in parts of at most so many."""
+        return (self.part(begin, begin + size) for begin in range(0, len(self), size))
+
     def packed(self) -> PackedBatch:
         """Itself."""
         return self
@@ -164,20 +168,30 @@ class PackedBatch:
             next_offset=self.next_offset,
             offsets=self.offsets.tolist(),
             appended_ms=self.appended_ms.tolist(),
-            values=[self.value(i) for i in range(len(self))],
-            keys=[self.key(i) for i in range(len(self))],
+            values=self.values_at(range(len(self))),
+            keys=self.keys_at(range(len(self))),
         )
 
     def value(self, index: int) -> bytes | None:
         """The raw bytes of one record."""
-        return self._piece(int(self.value_at[index]), int(self.value_size[index]))
+        return self.values_at([index])[0]
 
     def key(self, index: int) -> bytes | None:
         """The raw key of one record."""
-        return self._piece(int(self.key_at[index]), int(self.key_size[index]))
+        return self.keys_at([index])[0]
 
-    def _piece(self, at: int, size: int) -> bytes | None:
-        return None if size < 0 else self.data[at : at + size].tobytes()
+    def values_at(self, indices: Sequence[int]) -> list[bytes | None]:
+        """The raw bytes of some records."""
+        return self._pieces(self.value_at, self.value_size, indices)
+
+    def keys_at(self, indices: Sequence[int]) -> list[bytes | None]:
+        """The raw keys of some records."""
+        return self._pieces(self.key_at, self.key_size, indices)
+
+    def _pieces(self, at: Ints, size: Ints, indices: Sequence[int]) -> list[bytes | None]:
+        view = self.data.data
+        places = zip(at[indices].tolist(), size[indices].tolist(), strict=True)
+        return [None if n < 0 else bytes(view[begin : begin + n]) for begin, n in places]
 
 
 def _sizes(pieces: Sequence[bytes | None], begin: int = 0) -> tuple[list[int], list[int]]:

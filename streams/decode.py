@@ -9,19 +9,17 @@ accepts, the two agree; a property test holds them to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 import msgspec
 import orjson
 
 from schemas.events import Event, OrderLine, OrderPaid, OrderRefunded, RefundLine
 from schemas.money import MINOR_DIGITS
-from schemas.topics import TOPIC_OF_TYPE, Topic
+from schemas.topics import EVENT_TOPICS, TOPIC_OF_TYPE, Topic
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A record that cannot be folded.
 
     Attributes:
@@ -49,10 +47,22 @@ def _with_money(event: Event) -> Event | Rejected:
     return event
 
 
+_FIELDS: dict[type[Event], frozenset[str]] = {
+    cls: frozenset(("type", *cls.__struct_fields__))
+    for topic in EVENT_TOPICS
+    for cls in topic.event_types
+}
 _LINE_FIELDS: dict[type[Event], frozenset[str]] = {
     OrderPaid: frozenset(OrderLine.__struct_fields__),
     OrderRefunded: frozenset(RefundLine.__struct_fields__),
 }
+
+
+def _only(content: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    """An object without the fields that nobody knows."""
+    if content.keys() <= fields:
+        return content
+    return {key: value for key, value in content.items() if key in fields}
 
 
 class _Nothing(msgspec.Struct, frozen=True, tag_field="type", tag=""):
@@ -102,7 +112,7 @@ class Decoder:
             return Rejected("not_json", str(error))
         if not isinstance(content, dict):
             return Rejected("not_an_event", "not a JSON object")
-        tag = content.pop("type", None)
+        tag = content.get("type")
         if not isinstance(tag, str):
             return Rejected("not_an_event", "no field `type`")
         cls = self._classes.get(tag)
@@ -117,18 +127,14 @@ class Decoder:
         return self._convert(content, cls)
 
     def _convert(self, content: dict[str, Any], cls: type[Event]) -> Event | Rejected:
-        known = {key: content[key] for key in cls.__struct_fields__ if key in content}
-        line_fields = _LINE_FIELDS.get(cls)
-        lines = known.get("lines")
+        known = _only(content, _FIELDS[cls])
+        lines, line_fields = known.get("lines"), _LINE_FIELDS.get(cls)
         if line_fields and isinstance(lines, list):
             known["lines"] = [
-                {key: line[key] for key in line.keys() & line_fields}
-                if isinstance(line, dict)
-                else line
-                for line in lines
+                _only(line, line_fields) if isinstance(line, dict) else line for line in lines
             ]
         try:
-            event = msgspec.convert({"type": cls.__struct_config__.tag, **known}, cls)
+            event = msgspec.convert(known, cls)
         except msgspec.ValidationError as error:
             return Rejected("invalid_field", str(error))
         return _with_money(event)

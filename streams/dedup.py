@@ -32,13 +32,14 @@ def mix(state: int, word: int) -> int:
     return mixed ^ (mixed >> 29)
 
 
-def mix_text(state: int, text: str) -> int:
-    """Fold a text into a hash: its size in UTF-8, then its bytes, eight at a time."""
+def text_hash(text: str) -> int:
+    """A 64-bit hash of a text: its size in UTF-8, then its bytes, eight at a time."""
     raw = text.encode()
-    state = mix(state, len(raw))
+    h = len(raw)
     for at in range(0, len(raw), 8):
-        state = mix(state, int.from_bytes(raw[at : at + 8], "little"))
-    return state
+        h = (h ^ int.from_bytes(raw[at : at + 8], "little")) * _MULTIPLIER & _WORD
+        h ^= h >> 32
+    return h
 
 
 def event_hash(event_id: str) -> int:

@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 import orjson
 
@@ -43,7 +43,7 @@ AnyBatch = Batch | PackedBatch
 
 _MINUTE_MS = 60_000
 #: Layout of the checkpoint's state; a worker refuses one that it does not know.
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 _VALUES = {
     "activity_window": ACTIVITY_VALUES,
@@ -76,8 +76,7 @@ class Counts:
     gap: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
+class DeadLetter(NamedTuple):
     """A record that could not be folded, as it was, and why."""
 
     offset: int

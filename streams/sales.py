@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-import xxhash
-
 from schemas import topics
 from schemas.events import Event, OrderCancelled, OrderPaid, OrderRefunded, PurchaseEvent
 from schemas.rows import FIRST_WINS
 from streams.decode import Rejected
-from streams.dedup import Entry, Known, RecentEntries, mix, mix_text
+from streams.dedup import Entry, Known, RecentEntries, mix, text_hash
 from streams.fold import PartitionFold, Restored
 from streams.tally import Cell
 from streams.windows import WindowPolicy
@@ -34,24 +32,21 @@ def fingerprint(event: PurchaseEvent) -> int:
     ``dedup_ids`` entries), with its own time however old it is. The field order below is fixed; it
     is compared with hashes in the ledger.
     """
-    lines: list[tuple[str, str, int, int]] = []
+    texts = (event.room_id, event.kol_id, event.user_id, event.order_id, event.currency)
+    words = (event.promo, event.attribution)
+    content = [text_hash(text) for text in (*texts, *words)]
     if isinstance(event, OrderPaid):
-        amount = event.paid_minor
-        lines = [(x.product_id, x.sku_id, x.quantity, x.paid_minor) for x in event.lines]
+        content.append(event.paid_minor)
+        for line in event.lines:
+            content += [text_hash(line.product_id), text_hash(line.sku_id)]
+            content += [line.quantity, line.paid_minor]
     else:
-        amount = event.amount_minor
+        content.append(event.amount_minor)
         if isinstance(event, OrderRefunded):
-            lines = [(x.product_id, x.sku_id, x.quantity, x.amount_minor) for x in event.lines]
-    h = reduce(mix_text, (event.room_id, event.kol_id, event.user_id, event.order_id), 0)
-    h = mix_text(h, event.currency)
-    # Of a closed set of words, their hashes.
-    for word in (event.promo, event.attribution):
-        h = mix(h, xxhash.xxh64_intdigest(word.encode()))
-    h = mix(h, amount)
-    for product_id, sku_id, quantity, line_amount in lines:
-        h = mix_text(mix_text(h, product_id), sku_id)
-        h = mix(mix(h, quantity), line_amount)
-    return h
+            for part in event.lines:
+                content += [text_hash(part.product_id), text_hash(part.sku_id)]
+                content += [part.quantity, part.amount_minor]
+    return reduce(mix, content, 0)
 
 
 class SalesFold(PartitionFold):

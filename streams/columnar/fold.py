@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,15 +33,24 @@ from streams.columnar.scan import (
     TIME,
     USER,
     WIDTH,
-    line_bound,
     scan,
 )
-from streams.columnar.tables import Bytes, CellTable, IdSet, Ints, OutTable, Vocabulary, Words
+from streams.columnar.tables import (
+    KEY_SLICE,
+    KEY_START,
+    Bytes,
+    CellTable,
+    IdSet,
+    Ints,
+    OutTable,
+    Vocabulary,
+    Words,
+)
 from streams.columnar.words import NAMES, kind_of, name_code
 from streams.columns import Block, Coded, Repeated, Texts
 from streams.decode import Rejected
 from streams.dedup import Known, event_hash, generations
-from streams.fold import AnyBatch, PartitionFold, Restored, Rows
+from streams.fold import AnyBatch, DeadLetter, PartitionFold, Restored, Rows
 from streams.tally import Snapshot
 from streams.windows import Watermark, WindowPolicy
 
@@ -116,34 +126,23 @@ class CellTally:
 
     def rows_since(self, position: int, topic: str, partition: int) -> Block:
         """The rows of the cells into which a record at or above ``position`` was folded."""
-        cells = self.table.cells
-        changed = np.nonzero(cells[:, 0] >= position)[0]
-        n = len(changed)
-        keys, cells = self.table.keys[changed], cells[changed]
-        *codes, late_slice = self._codes(keys)
+        keys, cells = self.table.changed(position)
+        n = keys.shape[1]
         names = self.vocabulary.names()
         return Block(
             (
-                *(Coded(column, names) for column in codes),
-                keys[:, 3] // 1_000,
-                late_slice,
+                *(Coded(column, names) for column in keys[: self._dimensions]),
+                keys[KEY_START] // 1_000,
+                keys[KEY_SLICE],
                 Repeated(topic, n),
                 Repeated(partition, n),
-                *(np.ascontiguousarray(cells[:, i]) for i in range(cells.shape[1])),
+                *cells,
             )
         )
 
     def drop_closed(self, watermark: Watermark) -> None:
         """Forget the cells that no later record can reach. Their rows must have been taken."""
-        keys = self.table.keys
-        late_slice = keys[:, 2] >> 32
-        is_open = np.where(
-            late_slice > 0,
-            late_slice >= watermark.open_slice,
-            keys[:, 3] > watermark.closed_until_ms,
-        )
-        if not is_open.all():
-            self.table.replace(keys[is_open], self.table.cells[is_open])
+        self.table.keep_open(watermark.closed_until_ms, watermark.open_slice)
 
     def used_codes(self) -> list[Ints]:
         """The codes in the keys, a column each."""
@@ -228,12 +227,9 @@ class ColumnarFold(PartitionFold):
 
     # --- folding -----------------------------------------------------------------------------
 
+    @abstractmethod
     def open(self, batch: AnyBatch) -> tuple[PackedBatch, Any]:
-        """Trim what was folded before, and scan the rest."""
-        trimmed = self._trim(batch).packed()
-        fields: Ints = np.empty((len(trimmed), WIDTH), dtype=np.int64)
-        lines: Ints = np.empty((line_bound(trimmed.value_bytes), LINE_WIDTH), dtype=np.int64)
-        return trimmed, self._scan(trimmed, fields, lines)
+        """See :meth:`PartitionFold.open`."""
 
     def _scan(self, batch: PackedBatch, fields: Ints, lines: Ints) -> Scanned:
         """Scan a batch into arrays that are long enough."""
@@ -280,8 +276,8 @@ class ColumnarFold(PartitionFold):
             more.extend(raw)
             return at << 16 | len(raw)
 
-        for i in odd:
-            event = self._decode.strict(batch.value(i))
+        for i, value in zip(odd, batch.values_at(odd), strict=True):
+            event = self._decode.strict(value)
             if isinstance(event, Rejected):
                 rejected[i] = event
                 fields[i, KIND] = -1
@@ -301,7 +297,7 @@ class ColumnarFold(PartitionFold):
             fields[i, LINES_FROM], fields[i, LINES] = n_lines, len(parts)
             for line in parts:
                 amount = line.paid_minor if hasattr(line, "paid_minor") else line.amount_minor
-                lines[n_lines] = [put(line.product_id), put(line.sku_id), line.quantity, amount]
+                lines[n_lines, :4] = [put(line.product_id), put(line.sku_id), line.quantity, amount]
                 n_lines += 1
         if not more:
             return batch.data
@@ -316,8 +312,20 @@ class ColumnarFold(PartitionFold):
         why = dict(scanned.rejected)
         for i, reason, detail in dead.tolist():
             why[i] = self._reason(batch, scanned.records, i, reason, detail)
-        for i in sorted(why):
-            self._bury(batch, i, why[i])
+        if why:
+            found = sorted(why)
+            whole = zip(
+                batch.offsets[found].tolist(),
+                batch.appended_ms[found].tolist(),
+                batch.keys_at(found),
+                batch.values_at(found),
+                [why[i] for i in found],
+                strict=True,
+            )
+            self._dead_letters += [
+                DeadLetter(offset, appended_ms, rejected.reason, rejected.detail, key, value)
+                for offset, appended_ms, key, value, rejected in whole
+            ]
         return len(why)
 
     def _reason(
@@ -362,13 +370,14 @@ class ColumnarFold(PartitionFold):
 
     def _audience(self, found: Ints, data: Bytes) -> Block:
         names = self._vocabulary.names()
+        room_and_kol, role_and_minute, user = found
         return Block(
             (
-                Coded(found[:, 0] & _LOW_HALF, names),
-                Coded(found[:, 0] >> 32, names),
-                Coded(found[:, 1] & _LOW_HALF, names),
-                found[:, 1] >> 32,
-                Texts(data, found[:, 2]),
+                Coded(room_and_kol & _LOW_HALF, names),
+                Coded(room_and_kol >> 32, names),
+                Coded(role_and_minute & _LOW_HALF, names),
+                role_and_minute >> 32,
+                Texts(data, user),
             )
         )
 
@@ -414,8 +423,7 @@ class ColumnarEventFold(ColumnarFold):
 
     def apply(self, batch: PackedBatch, events: None, known: Known | None = None) -> None:
         """See :meth:`PartitionFold.apply`."""
-        for begin in range(0, len(batch), _CHUNK):
-            chunk = batch.part(begin, begin + _CHUNK)
+        for chunk in batch.parts(_CHUNK):
             self._fold(chunk, self._scan(chunk, self._fields, self._lines))
         self._went_on(batch)
 

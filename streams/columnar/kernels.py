@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-import xxhash
 
 from schemas.rows import ACTIVITY_VALUES, PRODUCT_VALUES, SALES_VALUES
-from streams.columnar.native import compiled, load8, load64, mix, prefetch, same_bytes, xxh64
+from streams.columnar.native import compiled, load8, mix, prefetch, same_bytes, text_hash
 from streams.columnar.scan import (
     CURRENCY,
     DISCOUNT,
@@ -21,6 +20,7 @@ from streams.columnar.scan import (
     KIND,
     KOL,
     LINE_AMOUNT,
+    LINE_HASH,
     LINE_PRODUCT,
     LINE_QUANTITY,
     LINE_SKU,
@@ -52,6 +52,7 @@ from streams.columnar.tables import (
     keep_text,
 )
 from streams.columnar.words import NAMES, kind_of, name_code
+from streams.dedup import text_hash as text_hash_of
 
 # --- numbers of a fold, in one array -------------------------------------------------------
 NEWEST_MS: Final = 0
@@ -134,7 +135,7 @@ _S_CANCELLED, _S_REFUNDS, _S_REFUNDED_UNITS, _S_REFUND = (
 )
 
 #: The hash of each name, for fingerprints.
-_NAME_HASHES = np.array([xxhash.xxh64_intdigest(name.encode()) for name in NAMES], dtype=np.uint64)
+_NAME_HASHES = np.array([text_hash_of(name) for name in NAMES], dtype=np.uint64)
 _MINUTE_MS = 60_000
 #: Ids are looked up in memory that no cache holds; so it is asked for this many records ahead.
 _SOON = 12
@@ -201,13 +202,13 @@ def _place(time_ms, marks, policy):
 
 
 @compiled
-def _met(people, data, room_and_kol, role, time_ms, user):
+def _met(people, data, room_and_kol, role, time_ms, user, user_hash):
     """Note that a person was there, in that role, in that minute."""
     minute = (time_ms - time_ms % _MINUTE_MS) // 1_000
     role_and_minute = role | (minute << 32)
     # Each is mixed before it meets the next: two small numbers may have one exclusive or.
     h = mix(mix(np.uint64(0), np.uint64(room_and_kol)), np.uint64(role_and_minute))
-    h = mix(h, xxh64(data, user >> 16, user & 0xFFFF))
+    h = mix(h, user_hash)
     # ``used[2]`` is not read; the rows are counted.
     if add_id(people.seen, people.used[2:], h | np.uint64(h == np.uint64(0))):
         n = people.used[0]
@@ -266,8 +267,9 @@ def fold_events(
 
         time_ms = fields[i, TIME]
         window_ms, late_slice = _place(time_ms, marks, policy)
-        room = intern(vocabulary, data, fields[i, ROOM])
+        room = intern(vocabulary, data, fields[i, ROOM], text_hash(data, fields[i, ROOM]))
         offset = records.offsets[i]
+        user = fields[i, USER]
         second = np.int64(0)
         if kind == _ENTERED:
             room_and_source = room | (fields[i, SOURCE] << 32)
@@ -284,7 +286,8 @@ def fold_events(
         if late_slice:
             cell[_A_LATE] += 1
         if kind in (_SHOWN, _CLICKED, _CART):
-            product = intern(vocabulary, data, fields[i, PRODUCT])
+            text = fields[i, PRODUCT]
+            product = intern(vocabulary, data, text, text_hash(data, text))
             row = find_cell(
                 products, offset, room | (product << 32), np.int64(0), late_slice << 32, window_ms
             )
@@ -294,22 +297,22 @@ def fold_events(
             elif kind == _CLICKED:
                 cell[_A_CLICKS] += 1
                 products.cells[row, _P_CLICKS] += 1
-                _met(people, data, room, _CLICKER, time_ms, fields[i, USER])
+                _met(people, data, room, _CLICKER, time_ms, user, text_hash(data, user))
             else:
                 cell[_A_CARTS] += 1
                 products.cells[row, _P_CARTS] += 1
         elif kind == _ENTERED:
             cell[_A_VIEWS] += 1
-            _met(people, data, room, _VIEWER, time_ms, fields[i, USER])
+            _met(people, data, room, _VIEWER, time_ms, user, text_hash(data, user))
         elif kind == _LEFT:
             cell[_A_LEAVES] += 1
             cell[_A_WATCH] += fields[i, NUMBER]
         elif kind == _CHAT:
             cell[_A_CHATS] += 1
-            _met(people, data, room, _CHATTER, time_ms, fields[i, USER])
+            _met(people, data, room, _CHATTER, time_ms, user, text_hash(data, user))
         elif kind == _LIKES:
             cell[_A_LIKES] += fields[i, NUMBER]
-            _met(people, data, room, _LIKER, time_ms, fields[i, USER])
+            _met(people, data, room, _LIKER, time_ms, user, text_hash(data, user))
         if marks[ADMITTED] % policy[GENERATION] == 0:
             return i + 1
     return len(fields)
@@ -332,40 +335,6 @@ def find_unknown(records, current, previous, hashes, where):
                 where[n] = i
                 n += 1
     return n
-
-
-@compiled
-def _mix_text(h, data, text):
-    """Fold a text into a hash: its size, then its bytes, eight at a time."""
-    at, size = text >> 16, text & 0xFFFF
-    h = mix(h, np.uint64(size))
-    for i in range(0, size - 7, 8):
-        h = mix(h, load64(data, at + i))
-    rest = np.uint64(size & 7)
-    if rest:
-        mask = (np.uint64(1) << (rest << np.uint64(3))) - np.uint64(1)
-        h = mix(h, load64(data, at + (size & ~7)) & mask)
-    return h
-
-
-@compiled
-def _fingerprint(records, i):
-    """``streams.sales.fingerprint``."""
-    data, fields = records.data, records.fields
-    h = _mix_text(np.uint64(0), data, fields[i, ROOM])
-    h = _mix_text(h, data, fields[i, KOL])
-    h = _mix_text(h, data, fields[i, USER])
-    h = _mix_text(h, data, fields[i, ORDER])
-    h = _mix_text(h, data, fields[i, CURRENCY])
-    h = mix(h, _NAME_HASHES[fields[i, SOURCE]])
-    h = mix(h, _NAME_HASHES[fields[i, MODE]])
-    h = mix(h, np.uint64(fields[i, NUMBER]))
-    for k in range(fields[i, LINES_FROM], fields[i, LINES_FROM] + fields[i, LINES]):
-        h = _mix_text(h, data, records.lines[k, LINE_PRODUCT])
-        h = _mix_text(h, data, records.lines[k, LINE_SKU])
-        h = mix(h, np.uint64(records.lines[k, LINE_QUANTITY]))
-        h = mix(h, np.uint64(records.lines[k, LINE_AMOUNT]))
-    return h
 
 
 @compiled
@@ -397,7 +366,22 @@ def fold_sales(
             prefetch(previous.slots, entry_slot(previous, soon))
         text = identity(fields[i], kind)
         h = np.uint64(fields[i, ID_HASH])
-        mark = _fingerprint(records, i)
+        # ``streams.sales.fingerprint``; each text is hashed once, for this and for its number.
+        room_hash = text_hash(data, fields[i, ROOM])
+        kol_hash = text_hash(data, fields[i, KOL])
+        user_hash = text_hash(data, fields[i, USER])
+        currency_hash = text_hash(data, fields[i, CURRENCY])
+        mark = mix(mix(mix(np.uint64(0), room_hash), kol_hash), user_hash)
+        mark = mix(mix(mark, text_hash(data, fields[i, ORDER])), currency_hash)
+        mark = mix(mix(mark, _NAME_HASHES[fields[i, SOURCE]]), _NAME_HASHES[fields[i, MODE]])
+        mark = mix(mark, np.uint64(fields[i, NUMBER]))
+        begin, end = fields[i, LINES_FROM], fields[i, LINES_FROM] + fields[i, LINES]
+        for k in range(begin, end):
+            product_hash = text_hash(data, lines[k, LINE_PRODUCT])
+            lines[k, LINE_HASH] = np.int64(product_hash)
+            mark = mix(mix(mark, product_hash), text_hash(data, lines[k, LINE_SKU]))
+            mark = mix(mark, np.uint64(lines[k, LINE_QUANTITY]))
+            mark = mix(mark, np.uint64(lines[k, LINE_AMOUNT]))
         accepted = mark
         found = True
         row = find_entry(current, h, kind, data, text)
@@ -429,11 +413,10 @@ def fold_sales(
         time_ms = fields[i, TIME]
         window_ms, late_slice = _place(time_ms, marks, policy)
         offset = records.offsets[i]
-        room = intern(vocabulary, data, fields[i, ROOM])
-        kol = intern(vocabulary, data, fields[i, KOL])
-        currency = intern(vocabulary, data, fields[i, CURRENCY])
+        room = intern(vocabulary, data, fields[i, ROOM], room_hash)
+        kol = intern(vocabulary, data, fields[i, KOL], kol_hash)
+        currency = intern(vocabulary, data, fields[i, CURRENCY], currency_hash)
         promo, attribution, amount = fields[i, SOURCE], fields[i, MODE], fields[i, NUMBER]
-        begin, end = fields[i, LINES_FROM], fields[i, LINES_FROM] + fields[i, LINES]
 
         row = find_cell(activity, offset, room, np.int64(0), late_slice << 32, window_ms)
         activity.cells[row, _A_EVENTS] += 1
@@ -447,7 +430,9 @@ def fold_sales(
         units = np.int64(0)
         for k in range(begin, end):
             units += lines[k, LINE_QUANTITY]
-            product = intern(vocabulary, data, lines[k, LINE_PRODUCT])
+            product = intern(
+                vocabulary, data, lines[k, LINE_PRODUCT], np.uint64(lines[k, LINE_HASH])
+            )
             # Its code stands in for its text from here on; what is scanned is read once.
             lines[k, LINE_PRODUCT] = product
             is_first = 1
@@ -476,7 +461,7 @@ def fold_sales(
             cell[_S_UNITS] += units
             cell[_S_GMV] += amount
             cell[_S_DISCOUNT] += discount
-            _met(people, data, room | (kol << 32), _BUYER, time_ms, fields[i, USER])
+            _met(people, data, room | (kol << 32), _BUYER, time_ms, fields[i, USER], user_hash)
         elif kind == _REFUNDED:
             cell[_S_REFUNDS] += 1
             cell[_S_REFUNDED_UNITS] += units

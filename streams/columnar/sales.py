@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import xxhash
@@ -13,14 +13,14 @@ from streams.batch import PackedBatch
 from streams.columnar import kernels
 from streams.columnar.fold import ColumnarFold, Scanned
 from streams.columnar.kernels import Records
-from streams.columnar.scan import KIND, identity
-from streams.columnar.tables import EntryTable, OutTable
+from streams.columnar.scan import KIND, LINE_WIDTH, WIDTH, identity, line_bound
+from streams.columnar.tables import EntryTable, Ints, OutTable
 from streams.columnar.words import kind_of
 from streams.columns import Block, Coded, Repeated, Texts
 from streams.decode import Rejected
 from streams.dedup import Known, mix
 from streams.filter import SeenFilter
-from streams.fold import Restored, Rows
+from streams.fold import AnyBatch, Restored, Rows
 from streams.sales import SalesFold, ledger_identity
 from streams.windows import WindowPolicy
 
@@ -29,10 +29,11 @@ _KINDS = {
     "cancel": kind_of("order_cancelled"),
     "refund": kind_of("order_refunded"),
 }
+#: Records that are scanned before they are folded, with some two lines each.
+_CHUNK: Final = 4_096
 _KIND_NAMES = [""] * (1 + max(_KINDS.values()))
 for _name, _kind in _KINDS.items():
     _KIND_NAMES[_kind] = _name
-_COLUMN = {name: i for i, name in enumerate(kernels.LEDGER_COLUMNS)}
 
 
 class ColumnarSalesFold(ColumnarFold):
@@ -50,12 +51,29 @@ class ColumnarSalesFold(ColumnarFold):
         self._forgotten = SeenFilter()
         self._current_from = self._previous_from = next_offset
         self._ledger = OutTable(len(kernels.LEDGER_COLUMNS))
+        self._fields: Ints = np.empty((_CHUNK, WIDTH), dtype=np.int64)
+        self._lines: Ints = np.empty((_CHUNK, LINE_WIDTH), dtype=np.int64)
 
     # --- identity ----------------------------------------------------------------------------
 
-    def unknown(self, scanned: Scanned) -> list[tuple[str, str]]:
-        """The entries older than the memory, for the caller to look up in the ledger."""
+    def open(self, batch: AnyBatch) -> tuple[PackedBatch, Scanned | None]:
+        """Trim what was folded before, and scan the rest where the ledger may have to be asked.
+
+        Where nothing was ever forgotten, :meth:`apply` scans chunk by chunk, in the cache.
+        """
+        trimmed = self._trim(batch).packed()
         if self._forgotten.is_empty:
+            return trimmed, None
+        n, size = len(trimmed), trimmed.value_bytes
+        return trimmed, self._scan(
+            trimmed,
+            np.empty((n, WIDTH), dtype=np.int64),
+            np.empty((line_bound(size), LINE_WIDTH), dtype=np.int64),
+        )
+
+    def unknown(self, scanned: Scanned | None) -> list[tuple[str, str]]:
+        """The entries older than the memory, for the caller to look up in the ledger."""
+        if scanned is None:
             return []
         records = scanned.records
         hashes = np.empty(len(records.fields), dtype=np.uint64)
@@ -89,16 +107,29 @@ class ColumnarSalesFold(ColumnarFold):
     def apply(
         self,
         batch: PackedBatch,
-        scanned: Scanned,
+        scanned: Scanned | None,
         known: Known | None = None,
     ) -> None:
         """See :meth:`PartitionFold.apply`."""
-        n = len(batch)
-        marks, dead = self._marks(), np.empty((n, 3), dtype=np.int64)
         told = self._nothing
         if known:
             told = EntryTable()
             told.add([(_KINDS[kind], one, mark) for (kind, one), mark in known.items()])
+        if scanned is not None:
+            self._fold(batch, scanned, told)
+        else:
+            for chunk in batch.parts(_CHUNK):
+                need = line_bound(chunk.value_bytes)
+                if need > len(self._lines):
+                    self._lines = np.empty((2 * need, LINE_WIDTH), dtype=np.int64)
+                self._fold(chunk, self._scan(chunk, self._fields, self._lines), told)
+        if len(self._leaving):
+            self._leaving = EntryTable()
+        self._went_on(batch)
+
+    def _fold(self, batch: PackedBatch, scanned: Scanned, told: EntryTable) -> None:
+        n = len(batch)
+        marks, dead = self._marks(), np.empty((n, 3), dtype=np.int64)
         activity, sales, products = (self.tallies[table].table for table in self.tables)
         at = 0
         while True:
@@ -116,10 +147,7 @@ class ColumnarSalesFold(ColumnarFold):
                 self._current, self._vocabulary, activity, sales, products, self._met, self._ledger
             ):  # fmt: skip
                 table.make_room()
-        if len(self._leaving):
-            self._leaving = EntryTable()
         self._count(batch, scanned, marks, dead)
-        self._went_on(batch)
 
     def _turn(self, offset: int) -> None:
         """The current generation, full at this offset, becomes the previous one."""
@@ -137,8 +165,8 @@ class ColumnarSalesFold(ColumnarFold):
 
     def _ledger_rows(self) -> Block:
         found, data = self._ledger.take()
-        n, names = len(found), self._vocabulary.names()
-        column = {name: np.ascontiguousarray(found[:, i]) for name, i in _COLUMN.items()}
+        n, names = found.shape[1], self._vocabulary.names()
+        column = dict(zip(kernels.LEDGER_COLUMNS, found, strict=True))
         offset, time_ms = column["kafka_offset"], column["occurred_at_ms"]
         return Block(
             (

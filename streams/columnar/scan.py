@@ -60,7 +60,8 @@ LINE_PRODUCT: Final = 0
 LINE_SKU: Final = 1
 LINE_QUANTITY: Final = 2
 LINE_AMOUNT: Final = 3
-LINE_WIDTH: Final = 4
+LINE_HASH: Final = 4  #: of the product; the fold fills it in.
+LINE_WIDTH: Final = 5
 
 _REQUIRED = np.array([0] + [fields_of(cls) for cls in _CLASSES], dtype=np.int64)
 _ORDER_LINE = fields_of(OrderLine)

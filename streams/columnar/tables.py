@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streams.batch import PADDING
-from streams.columnar.native import compiled, copy_bytes, mix, quick_hash, same_bytes, xxh64
+from streams.columnar.native import compiled, copy_bytes, mix, same_bytes, text_hash, xxh64
 from streams.columnar.words import NAMES
 
 Ints = npt.NDArray[np.int64]
@@ -33,14 +33,16 @@ _FACTORS = np.array(
 )
 #: By how much a table grows: more than it takes, for everything in it is moved.
 _GROWTH: Final = 4
+#: A table that could be this many times smaller is made smaller.
+_MOST_UNUSED: Final = 16
 #: Rows of a new table. Memory that nobody has written to costs nothing.
-_SMALLEST: Final = 8 * SLACK
-_SMALLEST_BYTES: Final = 3 * SLACK_BYTES
+_SMALLEST: Final = 32 * SLACK
+_SMALLEST_BYTES: Final = 8 * SLACK_BYTES
 
 
 def grown(array: npt.NDArray[Any], size: int) -> Any:
-    """The same content in an array of another length."""
-    larger = np.zeros((size, *array.shape[1:]), dtype=array.dtype)
+    """The same content in an array of another length; what lies behind it is anything."""
+    larger = np.empty((size, *array.shape[1:]), dtype=array.dtype)
     kept = min(size, len(array))
     larger[:kept] = array[:kept]
     return larger
@@ -70,10 +72,9 @@ class VocabularyArrays(NamedTuple):
 
 
 @compiled
-def intern(vocabulary, data, text):
-    """The code of a text; a new one where it was never seen."""
+def intern(vocabulary, data, text, h):
+    """The code of a text whose ``text_hash`` is ``h``; a new one where it was never seen."""
     at, size = text >> 16, text & 0xFFFF
-    h = quick_hash(data, at, size)
     mask = np.uint64(len(vocabulary.slots) - 1)
     slot = h & mask
     while True:
@@ -101,7 +102,7 @@ def intern(vocabulary, data, text):
 @compiled
 def _intern_all(vocabulary, data, texts, codes):
     for i in range(len(texts)):
-        codes[i] = intern(vocabulary, data, texts[i])
+        codes[i] = intern(vocabulary, data, texts[i], text_hash(data, texts[i]))
 
 
 class Vocabulary:
@@ -170,10 +171,18 @@ def _fill_slots(slots, hashes, n):
 # --- cells -----------------------------------------------------------------------------------
 
 
-class CellArrays(NamedTuple):
-    """``slots``: row + 1; ``keys``: see :func:`find_cell`; ``cells``: version and values."""
+_ROW = np.uint64(2**32 - 1)
+_ROWS = np.uint64(2**32)
 
-    slots: npt.NDArray[np.int32]
+
+class CellArrays(NamedTuple):
+    """``keys``: see :func:`find_cell`; ``cells``: version and values.
+
+    A slot is row + 1, and above it the upper half of the key's hash: what has another one need not be
+    looked at.
+    """
+
+    slots: Words
     keys: Ints
     cells: Ints
     used: Ints
@@ -195,23 +204,24 @@ def find_cell(table, offset, first, second, third, window_ms):
     and the start of the window.
     """
     mask = np.uint64(len(table.slots) - 1)
-    slot = _key_hash(first, second, third, window_ms) & mask
-    while True:
-        row = np.int64(table.slots[slot]) - 1
-        if row < 0:
-            break
-        if (
-            table.keys[row, 0] == first
-            and table.keys[row, 3] == window_ms
-            and table.keys[row, 1] == second
-            and table.keys[row, 2] == third
-        ):
-            table.cells[row, 0] = offset
-            return row
+    h = _key_hash(first, second, third, window_ms)
+    slot = h & mask
+    while table.slots[slot] != 0:
+        held = table.slots[slot]
+        if (held ^ h) < _ROWS:
+            row = np.int64(held & _ROW) - 1
+            if (
+                table.keys[row, 0] == first
+                and table.keys[row, 3] == window_ms
+                and table.keys[row, 1] == second
+                and table.keys[row, 2] == third
+            ):
+                table.cells[row, 0] = offset
+                return row
         slot = (slot + np.uint64(1)) & mask
     row = table.used[0]
     table.used[0] = row + 1
-    table.slots[slot] = row + 1
+    table.slots[slot] = (h & ~_ROW) | np.uint64(row + 1)
     table.keys[row, 0] = first
     table.keys[row, 1] = second
     table.keys[row, 2] = third
@@ -226,10 +236,79 @@ def find_cell(table, offset, first, second, third, window_ms):
 def _index_cells(slots, keys, n):
     mask = np.uint64(len(slots) - 1)
     for row in range(n):
-        slot = _key_hash(keys[row, 0], keys[row, 1], keys[row, 2], keys[row, 3]) & mask
+        h = _key_hash(keys[row, 0], keys[row, 1], keys[row, 2], keys[row, 3])
+        slot = h & mask
         while slots[slot] != 0:
             slot = (slot + np.uint64(1)) & mask
-        slots[slot] = row + 1
+        slots[slot] = (h & ~_ROW) | np.uint64(row + 1)
+
+
+#: The columns that :meth:`CellTable.changed` makes of a key: five codes, the late slice, and the
+#: start of the window.
+KEY_SLICE: Final = 5
+KEY_START: Final = 6
+_KEY_COLUMNS: Final = 7
+
+
+@compiled
+def _find_changed(cells, n, position, rows):
+    """The rows of cells that something at or above a position was folded into; how many."""
+    found = 0
+    for row in range(n):
+        if cells[row, 0] >= position:
+            rows[found] = row
+            found += 1
+    return found
+
+
+@compiled
+def _turn(matrix, rows, columns):
+    """Some rows of a matrix, each as a column."""
+    for i in range(len(rows)):
+        for k in range(matrix.shape[1]):
+            columns[k, i] = matrix[rows[i], k]
+
+
+@compiled
+def _turn_all(matrix, n, columns):
+    """The first rows of a matrix, each as a column."""
+    for i in range(n):
+        for k in range(matrix.shape[1]):
+            columns[k, i] = matrix[i, k]
+
+
+@compiled
+def _turn_keys(keys, rows, columns):
+    """Some keys, halves apart; see :data:`KEY_SLICE`."""
+    for i in range(len(rows)):
+        row = rows[i]
+        for k in range(3):
+            columns[2 * k, i] = keys[row, k] & 0xFFFFFFFF
+            columns[2 * k + 1, i] = keys[row, k] >> 32
+        columns[KEY_START, i] = keys[row, 3]
+
+
+@compiled
+def _keep_open(table, closed_until_ms, open_slice):
+    """Drop the cells that no later record can reach, and index the others anew; how many remain."""
+    keys, cells, n = table.keys, table.cells, table.used[0]
+    kept = 0
+    for row in range(n):
+        late_slice = keys[row, 2] >> 32
+        if (late_slice > 0 and late_slice >= open_slice) or (
+            late_slice == 0 and keys[row, 3] > closed_until_ms
+        ):
+            if kept < row:
+                for k in range(keys.shape[1]):
+                    keys[kept, k] = keys[row, k]
+                for k in range(cells.shape[1]):
+                    cells[kept, k] = cells[row, k]
+            kept += 1
+    if kept < n:
+        table.used[0] = kept
+        table.slots[:] = 0
+        _index_cells(table.slots, keys, kept)
+    return kept
 
 
 class CellTable:
@@ -243,9 +322,9 @@ class CellTable:
 
     def __init__(self, width: int) -> None:
         self.arrays = CellArrays(
-            np.zeros(2 * _SMALLEST, dtype=np.int32),
-            np.zeros((_SMALLEST, 4), dtype=np.int64),
-            np.zeros((_SMALLEST, 1 + width), dtype=np.int64),
+            np.zeros(2 * _SMALLEST, dtype=np.uint64),
+            np.empty((_SMALLEST, 4), dtype=np.int64),
+            np.empty((_SMALLEST, 1 + width), dtype=np.int64),
             np.zeros(1, dtype=np.int64),
         )
 
@@ -262,31 +341,53 @@ class CellTable:
         """``int64[n, 1 + width]``: version and values."""
         return self.arrays.cells[: len(self)]
 
+    def changed(self, position: int) -> tuple[Ints, Ints]:
+        """The cells into which a record at or above a position was folded, as columns.
+
+        Returns:
+            ``int64[7, m]``, the keys (see :data:`KEY_SLICE`), and ``int64[1 + width, m]``.
+        """
+        held = self.arrays
+        rows: Ints = np.empty(len(self), dtype=np.int64)
+        rows = rows[: _find_changed(held.cells, len(self), position, rows)]
+        keys: Ints = np.empty((_KEY_COLUMNS, len(rows)), dtype=np.int64)
+        cells: Ints = np.empty((held.cells.shape[1], len(rows)), dtype=np.int64)
+        _turn_keys(held.keys, rows, keys)
+        _turn(held.cells, rows, cells)
+        return keys, cells
+
+    def keep_open(self, closed_until_ms: int, open_slice: int) -> None:
+        """Forget windows up to a moment, and the late slices before one."""
+        kept = _keep_open(self.arrays, closed_until_ms, open_slice)
+        if len(self.arrays.keys) > _MOST_UNUSED * _capacity(kept):
+            self.replace(self.keys, self.cells)
+
     def replace(self, keys: Ints, cells: Ints) -> None:
         """Hold these rows and no others."""
-        n = len(keys)
-        capacity = _SMALLEST
-        while n + SLACK > capacity:
-            capacity *= 2
-        held = self.arrays
-        if 1 <= len(held.keys) // capacity <= 8:
-            held.keys[:n], held.cells[:n], held.used[0] = keys, cells, n
-            held.slots[:] = 0
-            _index_cells(held.slots, held.keys, n)
-            return
-        slots = np.zeros(2 * capacity, dtype=np.int32)
+        self._hold(keys, cells, _capacity(len(keys)))
+
+    def _hold(self, keys: Ints, cells: Ints, capacity: int) -> None:
+        slots = np.zeros(2 * capacity, dtype=np.uint64)
         self.arrays = CellArrays(
             slots,
             grown(np.ascontiguousarray(keys, dtype=np.int64), capacity),
             grown(np.ascontiguousarray(cells, dtype=np.int64), capacity),
-            np.array([n], dtype=np.int64),
+            np.array([len(keys)], dtype=np.int64),
         )
-        _index_cells(slots, self.arrays.keys, n)
+        _index_cells(slots, self.arrays.keys, len(keys))
 
     def make_room(self) -> None:
         """Grow where fewer than :data:`SLACK` cells would fit."""
         if len(self) + SLACK > len(self.arrays.keys):
-            self.replace(self.keys, self.cells)
+            self._hold(self.keys, self.cells, _GROWTH * len(self.arrays.keys))
+
+
+def _capacity(n: int) -> int:
+    """Rows of a table in which ``n`` cells, and what one record may add, find room."""
+    capacity = _SMALLEST
+    while n + SLACK > capacity:
+        capacity *= 2
+    return capacity
 
 
 # --- ids -------------------------------------------------------------------------------------
@@ -441,11 +542,11 @@ class EntryTable:
     def __init__(self) -> None:
         self.arrays = EntryArrays(
             np.zeros(2 * _SMALLEST, dtype=np.int32),
-            np.zeros(_SMALLEST, dtype=np.uint64),
-            np.zeros(_SMALLEST, dtype=np.int64),
-            np.zeros(_SMALLEST, dtype=np.int64),
-            np.zeros(_SMALLEST, dtype=np.uint64),
-            np.zeros(_SMALLEST_BYTES, dtype=np.uint8),
+            np.empty(_SMALLEST, dtype=np.uint64),
+            np.empty(_SMALLEST, dtype=np.int64),
+            np.empty(_SMALLEST, dtype=np.int64),
+            np.empty(_SMALLEST, dtype=np.uint64),
+            np.empty(_SMALLEST_BYTES, dtype=np.uint8),
             np.zeros(2, dtype=np.int64),
         )
 
@@ -521,8 +622,8 @@ class OutTable:
     def __init__(self, width: int, *, is_set: bool = False) -> None:
         self._is_set = is_set
         self.arrays = OutArrays(
-            np.zeros((_SMALLEST, width), dtype=np.int64),
-            np.zeros(_SMALLEST_BYTES, dtype=np.uint8),
+            np.empty((_SMALLEST, width), dtype=np.int64),
+            np.empty(_SMALLEST_BYTES, dtype=np.uint8),
             np.zeros(4 * _SMALLEST if is_set else 1, dtype=np.uint64),
             np.zeros(3, dtype=np.int64),
         )
@@ -544,10 +645,12 @@ class OutTable:
         self.arrays = OutArrays(rows, blob, seen, used)
 
     def take(self) -> tuple[Ints, Bytes]:
-        """The rows and their texts; the table is empty afterwards, and as large as it needs to be."""
+        """The columns and the rows' texts; the table is empty afterwards, and no larger than it need be."""
         rows, blob, seen, used = self.arrays
         n, size = int(used[0]), int(used[1])
-        taken = rows[:n].copy(), blob[: size + PADDING].copy()
+        columns: Ints = np.empty((rows.shape[1], n), dtype=np.int64)
+        _turn_all(rows, n, columns)
+        taken = columns, blob[: size + PADDING].copy()
         if 8 * n < len(rows) and len(rows) > _SMALLEST:
             rows, seen = rows[: len(rows) // 2], seen[: max(1, len(seen) // 2)]
         if self._is_set:

@@ -18,7 +18,7 @@ from schemas.topics import Topic
 from streams.batch import PADDING, Batch
 from streams.catalog import FOLDS, PLAIN_FOLDS
 from streams.columnar.fold import NUMBER_FIELDS, TEXT_FIELDS, WORD_FIELDS
-from streams.columnar.native import compiled, xxh64
+from streams.columnar.native import compiled, text_hash, xxh64
 from streams.columnar.scan import (
     ID_HASH,
     KIND,
@@ -36,6 +36,7 @@ from streams.columnar.scan import (
 from streams.columnar.words import NAMES, TOPICS, TYPES
 from streams.decode import Decoder
 from streams.dedup import event_hash
+from streams.dedup import text_hash as text_hash_in_python
 from streams.fold import Taken
 from streams.windows import WindowPolicy
 from tests.properties.model import ModelStore, Worker, read_state
@@ -242,3 +243,17 @@ def _hash(data: Any, size: Any) -> Any:
 def test_hash_is_xxhash(data: bytes) -> None:
     padded = np.frombuffer(bytearray(data + bytes(PADDING)), dtype=np.uint8)
     assert int(_hash(padded, len(data))) == xxhash.xxh64_intdigest(data)
+
+
+@compiled
+def _text_hash(data: Any, size: Any) -> Any:
+    return text_hash(data, size)
+
+
+@given(st.text(max_size=64))
+@example("")
+@example("a" * 8)
+def test_both_hashes_of_a_text_are_the_same(text: str) -> None:
+    raw = text.encode()
+    padded = np.frombuffer(bytearray(raw + bytes(PADDING)), dtype=np.uint8)
+    assert int(_text_hash(padded, len(raw))) == text_hash_in_python(text)
