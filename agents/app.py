@@ -60,7 +60,7 @@ def create_app(config: AppConfig, pipeline: Pipeline, board: LeaderboardAgent) -
         topic_replication_factor=1,
         stream_wait_empty=False,
         stream_buffer_maxsize=4_096,
-        broker_commit_interval=1.0,
+        broker_commit_interval=0.5,
         broker_session_timeout=config.session_timeout_s,
         broker_rebalance_timeout=config.rebalance_timeout_s,
         # Not only a sign of life: the answer tells that the others are rebalancing.

@@ -19,6 +19,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from faust.types import TP
@@ -51,10 +52,10 @@ class PipelineConfig:
     """How much may be under way.
 
     Attributes:
-        flush_interval_ms: pause between flushes.
+        flush_interval_ms: from the start of a flush to that of the next one.
         max_buffered: records per partition between fetcher and fold.
         max_unflushed: records folded since the last flush, over all partitions; beyond it the
-            worker waits for the store.
+            worker waits for the store. Half of them start a flush before its time.
     """
 
     flush_interval_ms: int = 1_000
@@ -86,6 +87,8 @@ class Pipeline:
         self._unflushed = 0
         self._room = asyncio.Event()
         self._room.set()
+        #: Set when half of what may be unflushed is there: waiting longer would hold up folding.
+        self._is_due = asyncio.Event()
         self._counted: dict[TP, Counts] = {}
         #: Offset of the record that was folded last, and when it was appended.
         self._newest: dict[TP, tuple[int, int]] = {}
@@ -271,6 +274,8 @@ class Pipeline:
         self._unflushed += len(opened)
         if self._unflushed > self.config.max_unflushed:
             self._room.clear()
+        if 2 * self._unflushed > self.config.max_unflushed:
+            self._is_due.set()
         if self._consumer is not None:
             self._consumer.folded(batch)
 
@@ -293,12 +298,14 @@ class Pipeline:
     # --- flushing ----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Flush once per interval, until cancelled."""
+        """Flush once per interval, and sooner where much has been folded, until cancelled."""
         interval = self.config.flush_interval_ms / 1_000
         while True:
             began = time.monotonic()
             await self.flush()
-            await asyncio.sleep(max(0.0, began + interval - time.monotonic()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, began + interval - time.monotonic())):
+                    await self._is_due.wait()
 
     async def flush(self) -> None:
         """Run the checkpoint protocol once over all partitions.
@@ -321,6 +328,7 @@ class Pipeline:
         began = time.perf_counter()
         self._unflushed = 0
         self._room.set()
+        self._is_due.clear()
         folds = [fold for fold in self.folds.values() if fold.is_dirty]
         taken = [self._signed(fold.take()) for fold in folds]  # 1
         if taken:
