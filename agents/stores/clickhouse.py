@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -57,6 +58,9 @@ _VALUE_ERRORS: Final = (
 
 
 #: The driver keeps the text of what TLS refuses, and not its type.
+#: A connection that was used this recently is not asked whether it is still there: a flush would ask
+#: before each of its tables.
+_RESTED_S: Final = 0.5
 _UNTRUSTED: Final = re.compile(r"certificate verify failed: (.+?)\.? \(_ssl")
 
 
@@ -73,6 +77,7 @@ class ClickHouseStore:
     def __init__(self, settings: ClickHouseSettings) -> None:
         self._settings = settings
         self._client: Client | None = None
+        self._used_at = 0.0
         self._has_answered = False
         self._closed = False
 
@@ -154,12 +159,14 @@ class ClickHouseStore:
             raise
         with self._translated(without_right):
             yield client
+        self._used_at = time.monotonic()
 
     def _login(self) -> Client:
-        """The connection, opened anew if it is closed or no longer answers."""
+        """The connection, opened anew if it is closed, or no longer answers after a while."""
         if self._closed:
             raise StoreRejected("the store has been closed")
-        if self._client is not None and not _answers(self._client):
+        has_rested = time.monotonic() - self._used_at > _RESTED_S
+        if self._client is not None and has_rested and not _answers(self._client):
             self._disconnect()
         if self._client is None:
             with self._translated():
