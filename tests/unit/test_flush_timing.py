@@ -40,7 +40,7 @@ class Store:
         return {}
 
     async def restore(self, places: Any) -> AsyncIterator[Any]:
-        for nothing in ():
+        for nothing in list[Any]():
             yield nothing
 
     async def write_rows(self, taken: Sequence[Taken]) -> None:
