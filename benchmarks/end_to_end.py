@@ -26,7 +26,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agents.app import AppConfig
@@ -88,6 +88,7 @@ def measure(
         Unavailable: broker, store or worker failed.
         UsageError: the show has fewer records.
     """
+    setting = replace(setting, frozen=spec.records)
     mill = mill_of(spec, setting.partitions)
     made = mill.make(spec.records)
     found: dict[Way, list[Run]] = {way: [] for way in ways}

@@ -18,7 +18,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -71,6 +71,7 @@ def measure(spec: LoadSpec, setting: Setting, runs: int) -> dict[str, Case]:
     """
     steps = {name: Step(publishes="publish" in name) for name in _STEPS}
     end_to_end: list[float] = []
+    setting = replace(setting, frozen=spec.records)
     mill = mill_of(spec, setting.partitions)
     made = mill.make(spec.records)
     checks: dict[str, int] = {}

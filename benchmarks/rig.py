@@ -49,8 +49,10 @@ _STALLED_S: Final = 60.0
 _LOOK_S: Final = 0.1
 _FAR_LOOK_S: Final = 1.0
 _JOIN_S: Final = 60.0
-#: A frozen worker sends no heartbeats, and must not lose its partitions for that.
-_PATIENT: Final = {"LIVESHOP_SESSION_TIMEOUT_S": "80", "LIVESHOP_REBALANCE_TIMEOUT_S": "2"}
+#: A frozen worker sends no heartbeats, and must not lose its partitions for that. The more is published
+#: and drained meanwhile, the longer its session has to be; but joining takes half of a session, too.
+_SHORTEST_SESSION_S: Final = 8.0
+_FROZEN_RECORDS_PER_S: Final = 40_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Setting:
         workers: how many share the partitions; chDB serves one only.
         broker: the embedded one, or an Apache Kafka of our own.
         env: settings of the workers.
+        frozen: records that are published and drained while the workers are frozen.
     """
 
     partitions: int
@@ -70,6 +73,17 @@ class Setting:
     workers: int = 1
     broker: BrokerKind = "embedded"
     env: Mapping[str, str] = field(default_factory=dict)
+    frozen: int = 0
+
+    @property
+    def worker_env(self) -> dict[str, str]:
+        """All settings of the workers."""
+        session_s = _SHORTEST_SESSION_S + self.frozen / _FROZEN_RECORDS_PER_S
+        return {
+            "LIVESHOP_SESSION_TIMEOUT_S": f"{session_s:.1f}",
+            "LIVESHOP_REBALANCE_TIMEOUT_S": "2",
+            **self.env,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +152,7 @@ class Rig:
         setting = self._setting
         await self.prepare()
         for _ in range(setting.workers):
-            await self.stack.add_worker(free_port(), {**_PATIENT, **setting.env}).ready()
+            await self.stack.add_worker(free_port(), setting.worker_env).ready()
         wanted = setting.partitions * len(EVENT_TOPICS)
         deadline = time.monotonic() + _JOIN_S
         while sum([await one.partitions() for one in self.workers]) != wanted:

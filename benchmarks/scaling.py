@@ -169,7 +169,7 @@ def _case(shape: Shape, own: list[Run], runs: Mapping[str, list[Run]]) -> Case:
 
 
 def _run(shape: Shape, plan: Plan, title: str) -> Run:
-    setting = Setting(plan.partitions, plan.store, shape.workers)
+    setting = Setting(plan.partitions, plan.store, shape.workers, frozen=plan.records)
     mill = Mill(shape.festival.show(plan.seed), plan.partitions, shape.spread)
     facts, made = _facts_apart(mill, plan.records)
     with rig(setting, title) as parts:
