@@ -17,8 +17,8 @@ number of records ahead of what is committed, so the rate is what the worker sus
 producer and a broker that work, too. The clock starts with the first record.
 
 Joining the group is no part of the time. The last flush interval (up to a second), the last commit
-interval (up to half of one) and the poll that sees it (a tenth of one) are: the rate is a little too low, the
-more so the fewer records there are.
+interval (up to half of one) and the poll that sees it (a tenth of one) are: the rate is a little
+too low, the more so the fewer records there are.
 """
 
 from __future__ import annotations

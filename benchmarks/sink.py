@@ -1,6 +1,6 @@
 """``sink``: rows per second into both stores, by batch size.
 
-Rows like a worker's, integers as arrays and texts as lists, go into an empty store, one insert after
+Rows like a worker's, columns of integers and of coded texts, go into an empty store, one insert after
 the other; making them is not timed. What a small batch loses against a large one is the cost of an
 insert: the fewer flushes, the better. Every table is read back: the number of rows and the sum of a
 column must be what was inserted.
@@ -23,7 +23,8 @@ from benchmarks.result import Case, Spread
 from benchmarks.run_store import kind_of, store_of_run
 from liveshop.console import meter
 from schemas.rows import ACTIVITY_VALUES, COLUMNS
-from schemas.store import Column, Store
+from schemas.store import Store
+from streams.columns import Block, Coded, Column, Names
 
 #: As many inserts at most, so that small batches do not wait for ClickHouse to merge parts.
 _INSERTS: Final = 100
@@ -107,12 +108,12 @@ def _rows_of(size: int, rows: int) -> int:
     return size * max(1, min(_INSERTS, rows // size))
 
 
-def _run(store: str, table: str, size: int, rows: int) -> float:
-    total = _rows_of(size, rows)
-    columns = _TABLES[table](total)
+def _run(store: str, table: str, size: int, wanted: int) -> float:
+    total = _rows_of(size, wanted)
+    rows = _block(table, total)
     batches = [
-        {name: values[begin : begin + size] for name, values in columns.items()}
-        for begin in range(0, total, size)
+        dict(zip(COLUMNS[table], rows.select(part).columns, strict=True))
+        for part in np.split(np.arange(total), range(size, total, size))
     ]
     with (
         tempfile.TemporaryDirectory(prefix="liveshop-bench-") as name,
@@ -125,22 +126,36 @@ def _run(store: str, table: str, size: int, rows: int) -> float:
             for batch in batches:
                 opened.insert(table, batch)
             took = time.perf_counter() - began
-            _check(opened, table, columns, total)
+            _check(opened, table, rows)
         finally:
             opened.close()
     return took
 
 
-def _check(store: Store, table: str, columns: Mapping[str, Column], rows: int) -> None:
+def _check(store: Store, table: str, rows: Block) -> None:
     found = store.query(f"SELECT count() AS rows, sum(version) AS sum FROM {table} FINAL")[0]  # noqa: S608
-    expected = {"rows": rows, "sum": int(np.sum(np.asarray(columns["version"])))}
+    versions = rows.columns[COLUMNS[table].index("version")]
+    expected = {"rows": len(rows), "sum": sum(versions.tolist())}
     if {name: int(found[name]) for name in expected} != expected:
         raise WrongTotals(f"{table} holds {found}, and must hold {expected}")
 
 
-def _activity(rows: int) -> dict[str, Column]:
+def _block(table: str, rows: int) -> Block:
+    columns = _TABLES[table](rows)
+    return Block(tuple(map(_column, (columns[name] for name in COLUMNS[table]))))
+
+
+def _column(values: Any) -> Column:
+    """Texts by number, as they come out of a fold; integers as they are."""
+    if isinstance(values, np.ndarray):
+        return values
+    codes = {text: code for code, text in enumerate(dict.fromkeys(values))}
+    return Coded(np.array([codes[text] for text in values], dtype=np.int64), Names.of(list(codes)))
+
+
+def _activity(rows: int) -> dict[str, Any]:
     number = np.arange(rows, dtype=np.int64)
-    columns: dict[str, Column] = {
+    return {
         "room_id": [f"room-{n % _ROOMS:05d}" for n in range(rows)],
         "source": [_TEXTS[n % len(_TEXTS)] for n in range(rows)],
         "mode": ["live"] * rows,
@@ -151,10 +166,9 @@ def _activity(rows: int) -> dict[str, Column]:
         "version": number,
         **{name: number % (7 + place) for place, name in enumerate(ACTIVITY_VALUES)},
     }
-    return {name: columns[name] for name in COLUMNS["activity_window"]}
 
 
-def _ledger(rows: int) -> dict[str, Column]:
+def _ledger(rows: int) -> dict[str, Any]:
     number = np.arange(rows, dtype=np.int64)
     texts: dict[str, Any] = {
         "kind": ["order"] * rows,
@@ -181,7 +195,8 @@ def _ledger(rows: int) -> dict[str, Column]:
     return {name: columns.get(name, rest) for name in COLUMNS["ledger"]}
 
 
-_TABLES: Final[dict[str, Callable[[int], dict[str, Column]]]] = {
+#: Name → columns of so many rows: arrays of integers, and lists of texts.
+_TABLES: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
     "activity_window": _activity,
     "ledger": _ledger,
 }

@@ -6,15 +6,23 @@ The backends live in ``agents/stores/``; readers (reports, live page, reconcile)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-
-if TYPE_CHECKING:
-    import numpy.typing as npt  # Commands that only read need not load it.
+from typing import Any, Protocol, TypeAlias
 
 Params = Mapping[str, str | int | float | Sequence[str] | Sequence[int]]
 Row = dict[str, Any]
+
+
+class Values(Protocol):
+    """A column that is not made of Python objects: an array, or one of ``streams.columns``."""
+
+    def __len__(self) -> int: ...
+
+    def tolist(self) -> list[Any]:
+        """The values as Python objects."""
+
+
 #: The values of one column, in the order of the rows.
-Column: TypeAlias = "Sequence[Any] | npt.NDArray[Any]"
+Column: TypeAlias = Sequence[Any] | Values
 
 
 class Store(Protocol):
@@ -26,7 +34,7 @@ class Store(Protocol):
     def insert(self, table: str, columns: Mapping[str, Column]) -> None:
         """Insert equally long columns; returns once the store has acknowledged them.
 
-        A column is a list or a tuple, or an array of integers (numpy).
+        A column is a list or a tuple, an array of integers (numpy), or one of ``streams.columns``.
         Integers are sent for ``DateTime`` columns (epoch seconds). The call is not retried
         inside; it is safe to call again with the same rows.
 

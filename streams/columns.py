@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from streams.batch import PADDING
 
 Ints = npt.NDArray[np.int64]
 
@@ -27,6 +30,37 @@ class Column(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """Different strings, by number.
+
+    Attributes:
+        data: UTF-8, one string behind the other, and ``streams.batch.PADDING`` bytes behind them.
+        ends: ``int64[n + 1]``; string ``i`` lies from ``ends[i]`` to ``ends[i + 1]``.
+    """
+
+    data: npt.NDArray[np.uint8]
+    ends: Ints
+
+    @classmethod
+    def of(cls, strings: Sequence[str]) -> Names:
+        """These strings, in this order."""
+        parts = [string.encode() for string in strings]
+        ends = np.array([*accumulate(map(len, parts), initial=0)], dtype=np.int64)
+        return cls(
+            np.frombuffer(bytearray(b"".join((*parts, bytes(PADDING)))), dtype=np.uint8), ends
+        )
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def tolist(self) -> list[str]:
+        """The strings, in the order of their numbers."""
+        first, last = self.ends[0], self.ends[-1]
+        raw = self.data[first:last].tobytes()
+        return [raw[begin:end].decode() for begin, end in pairwise((self.ends - first).tolist())]
+
+
+@dataclass(frozen=True, slots=True)
 class Coded:
     """Strings by number.
 
@@ -36,7 +70,7 @@ class Coded:
     """
 
     codes: Ints
-    names: Sequence[str]
+    names: Names
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -44,7 +78,7 @@ class Coded:
     def tolist(self) -> list[str]:
         """The strings; equal ones are one object."""
         table = np.empty(len(self.names), dtype=object)
-        table[:] = self.names
+        table[:] = self.names.tolist()
         strings: list[str] = table[self.codes].tolist()
         return strings
 
@@ -92,6 +126,27 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
+class Joined:
+    """Columns one behind the other.
+
+    Attributes:
+        pieces: what several partitions have of one column; tuples are of rows that were no block.
+    """
+
+    pieces: Sequence[Column | tuple[Any, ...]]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+    def tolist(self) -> list[Any]:
+        """All values."""
+        values: list[Any] = []
+        for piece in self.pieces:
+            values.extend(piece if isinstance(piece, tuple) else piece.tolist())
+        return values
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Rows of one table; iterating gives tuples, as a list of rows does.
 
@@ -126,23 +181,10 @@ def _select(column: Column, rows: Ints) -> Column:
             raise TypeError(f"{type(column).__name__} is no column")
 
 
-def joined(parts: Sequence[Block | Sequence[tuple[str | int, ...]]]) -> list[Sequence[Any] | Ints]:
-    """The columns of several runs of rows of one table, one after the other.
-
-    Returns:
-        Integers as an array where all parts have them so, all else as a list.
-    """
+def joined(parts: Sequence[Block | Sequence[tuple[str | int, ...]]]) -> list[Joined]:
+    """The columns of several runs of rows of one table, one after the other."""
     by_part = [
         part.columns if isinstance(part, Block) else tuple(zip(*part, strict=True))
         for part in parts
     ]
-    columns: list[Sequence[Any] | Ints] = []
-    for pieces in zip(*by_part, strict=True):
-        if all(isinstance(piece, np.ndarray) for piece in pieces):
-            columns.append(np.concatenate(pieces))
-        else:
-            values: list[Any] = []
-            for piece in pieces:
-                values.extend(piece if isinstance(piece, tuple) else piece.tolist())
-            columns.append(values)
-    return columns
+    return [Joined(pieces) for pieces in zip(*by_part, strict=True)]

@@ -155,7 +155,13 @@ class ChdbStore:
                     if code is None:
                         raise StoreRejected(first_line(message)) from error
                     raise from_code(int(code[1]), message[code.end() :]) from error
-                case TypeError() | ValueError() | OverflowError() | pa.ArrowException():
+                case (
+                    AttributeError()
+                    | TypeError()
+                    | ValueError()
+                    | OverflowError()
+                    | pa.ArrowException()
+                ):
                     raise StoreRejected(f"a value was refused: {first_line(str(error))}") from error
             raise
 

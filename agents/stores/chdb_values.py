@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
 import pyarrow as pa
 
+from agents.stores.integers import integers, type_code_of
 from schemas.store import Column, StoreRejected
 
 Decode = Callable[[Any], Any]
 
-#: Column type → type code of ``array.array``, which refuses what does not fit, and Arrow type.
-_INTEGERS: Final[Mapping[str, tuple[str, pa.DataType]]] = {
-    "UInt8": ("B", pa.uint8()),
-    "UInt16": ("H", pa.uint16()),
-    "UInt32": ("I", pa.uint32()),
-    "UInt64": ("Q", pa.uint64()),
-    "Int8": ("b", pa.int8()),
-    "Int16": ("h", pa.int16()),
-    "Int32": ("i", pa.int32()),
-    "Int64": ("q", pa.int64()),
-    "DateTime": ("I", pa.uint32()),  # epoch seconds
-}
 #: The name of a named tuple's item.
 _ITEM_NAME: Final = re.compile(r"^\w+ (?=\w)")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,20 +25,20 @@ def arrow_array(column: str, kind: str, values: Column) -> pa.Array:
     """One column as Arrow.
 
     Raises:
-        StoreRejected, TypeError, OverflowError, ValueError, ArrowException: a value does not fit.
+        StoreRejected, AttributeError, TypeError, OverflowError, ValueError: a value does not fit.
     """
     if kind == "String":
-        texts = pa.array(values, type=pa.string())
-        if texts.null_count:
-            raise StoreRejected(f"{column} cannot be empty")
-        return texts
-    if (integer := _INTEGERS.get(kind.split("(", 1)[0])) is None:
+        # Loads the compiler, which commands that only read can do without.
+        from streams.columnar.texts import packed_texts
+
+        data, ends = packed_texts(values)
+        return pa.LargeStringArray.from_buffers(
+            len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(data)
+        )
+    type_code = type_code_of(kind)
+    if type_code is None:
         raise StoreRejected(f"{column} has type {kind}, which cannot be inserted")
-    type_code, arrow_type = integer
-    if isinstance(values, np.ndarray):
-        return pa.array(values).cast(arrow_type)
-    numbers = array(type_code, values)
-    return pa.Array.from_buffers(arrow_type, len(numbers), [None, pa.py_buffer(numbers)])
+    return pa.array(integers(type_code, values))
 
 
 def decoder_of(kind: str) -> Decode | None:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from clickhouse_driver import Client
 from clickhouse_driver import errors as driver
 
 from agents.stores.config import ClickHouseSettings
@@ -28,7 +27,8 @@ from agents.stores.errors import (
     from_code,
 )
 from agents.stores.migrations import apply_migrations
-from agents.stores.values import fill_in, plain_values, row_count
+from agents.stores.native_blocks import NativeClient
+from agents.stores.values import fill_in, row_count
 from schemas.store import Column, Params, Row, StoreRejected, StoreUnavailable
 
 # The driver logs every refused connection with a traceback; the errors raised here say it once.
@@ -55,12 +55,10 @@ _VALUE_ERRORS: Final = (
     struct.error,
     driver.Error,
 )
-
-
-#: The driver keeps the text of what TLS refuses, and not its type.
 #: A connection that was used this recently is not asked whether it is still there: a flush would ask
 #: before each of its tables.
 _RESTED_S: Final = 0.5
+#: The driver keeps the text of what TLS refuses, and not its type.
 _UNTRUSTED: Final = re.compile(r"certificate verify failed: (.+?)\.? \(_ssl")
 
 
@@ -76,7 +74,7 @@ class ClickHouseStore:
 
     def __init__(self, settings: ClickHouseSettings) -> None:
         self._settings = settings
-        self._client: Client | None = None
+        self._client: NativeClient | None = None
         self._used_at = 0.0
         self._has_answered = False
         self._closed = False
@@ -105,11 +103,10 @@ class ClickHouseStore:
         if row_count(table, columns) == 0:
             return
         sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
-        data = [plain_values(values) for values in columns.values()]
         with self._connected() as client:
             version = client.connection.server_info.version_tuple()
             settings = {"async_insert": 0} if version >= _ASYNC_INSERT_SINCE else {}
-            client.execute(sql, data, columnar=True, settings=settings)
+            client.execute(sql, list(columns.values()), columnar=True, settings=settings)
 
     def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """Run one SELECT; see ``schemas.store.Store.query``."""
@@ -145,7 +142,7 @@ class ClickHouseStore:
                 client.disconnect()
 
     @contextmanager
-    def _connected(self, without_right: str = "lacks a right") -> Iterator[Client]:
+    def _connected(self, without_right: str = "lacks a right") -> Iterator[NativeClient]:
         """A live connection for one call; ``without_right`` is said of a user who may not."""
         try:
             client = self._login()
@@ -161,7 +158,7 @@ class ClickHouseStore:
             yield client
         self._used_at = time.monotonic()
 
-    def _login(self) -> Client:
+    def _login(self) -> NativeClient:
         """The connection, opened anew if it is closed, or no longer answers after a while."""
         if self._closed:
             raise StoreRejected("the store has been closed")
@@ -173,7 +170,7 @@ class ClickHouseStore:
                 self._client = self._open(self._settings.database)
         return self._client
 
-    def _open(self, database: str) -> Client:
+    def _open(self, database: str) -> NativeClient:
         settings = self._settings
         files = {
             "ca_certs": settings.ca_certs,
@@ -183,7 +180,7 @@ class ClickHouseStore:
         for name, file in files.items():
             _need_readable(name, file)
         tls = {**files, "server_hostname": settings.server_hostname}
-        client = Client(
+        client = NativeClient(
             settings.host,
             port=settings.port or None,
             database=database,
@@ -196,12 +193,10 @@ class ClickHouseStore:
             sync_request_timeout=settings.connect_timeout_seconds,
             # Bounds the login too: a server that is stopped still accepts connections.
             send_receive_timeout=settings.connect_timeout_seconds,
-            # The driver's own reconnect would fall back to the timeout of the login.
-            disable_reconnect=True,
             **{name: value for name, value in tls.items() if value},
         )
         try:
-            client.connection.connect()
+            client.connect()
         except driver.ServerException as error:
             client.disconnect()
             if error.code in LOGIN_CODES:
@@ -285,7 +280,7 @@ def _need_readable(option: str, file: str) -> None:
             ) from None
 
 
-def _answers(client: Client) -> bool:
+def _answers(client: NativeClient) -> bool:
     try:
         return bool(client.connection.connected and client.connection.ping())
     except driver.Error:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
-
 from schemas.store import Column, Params, StoreRejected
 
 #: Names of tables, columns and databases that need no quoting.
@@ -29,10 +27,7 @@ _ESCAPES: Final = str.maketrans(
 
 def plain_values(values: Column) -> Sequence[Any]:
     """A column as the list or tuple of Python objects that the driver wants."""
-    if isinstance(values, np.ndarray):
-        plain: list[Any] = values.tolist()
-        return plain
-    return values if isinstance(values, list | tuple) else list(values)
+    return values if isinstance(values, Sequence) else values.tolist()
 
 
 def row_count(table: str, columns: Mapping[str, Column]) -> int:

@@ -11,8 +11,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
+from agents.stores.values import plain_values
 from agents.worker import Worker
 from benchmarks.peers.programs.job import Job, read_job
 from benchmarks.peers.programs.sink import CountingSink
@@ -48,7 +47,7 @@ class CountingStore:
     def _write(
         self, columns: Mapping[str, Column], product: str | None, *figures: str | None
     ) -> None:
-        plain = {name: _plain(column) for name, column in columns.items()}
+        plain = {name: plain_values(column) for name, column in columns.items()}
         rooms = plain["room_id"]
         nothing: Sequence[Any] = [0] * len(rooms)
         products = plain[product] if product else [""] * len(rooms)
@@ -65,11 +64,6 @@ _PARTS = frozenset(
         *("late_slice", "kafka_topic", "kafka_partition"),
     }
 )
-
-
-def _plain(column: Column) -> Sequence[Any]:
-    """A column of plain Python values, whatever it was."""
-    return column.tolist() if isinstance(column, np.ndarray) else column
 
 
 async def main(job: Job) -> None:

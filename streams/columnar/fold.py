@@ -62,7 +62,6 @@ _DIMENSIONS = {
 _LOW_HALF = 2**32 - 1
 #: Records that are scanned before they are folded; what is scanned stays in the cache.
 _CHUNK: Final = 8_192
-_REASONS = {kernels.TOO_FAR_AHEAD: "too_far_ahead", kernels.WRONG_KEY: "wrong_key"}
 #: How many ids a new memory holds without growing; each growth moves them all.
 _FIRST_IDS: Final = 60_000
 #: With fewer strings than this, none are forgotten.
@@ -160,7 +159,7 @@ class CellTally:
         *columns, late_slice = self._codes(self.table.keys)
         dimensions = np.stack(columns)
         used = _distinct(dimensions, len(self.vocabulary))
-        names = self.vocabulary.names()
+        names = self.vocabulary.strings()
         by_name = sorted(used.tolist(), key=names.__getitem__)
         places = np.empty(len(names), dtype=np.int64)
         places[by_name] = np.arange(len(by_name))
@@ -390,7 +389,7 @@ class ColumnarFold(PartitionFold):
         used = _distinct(np.concatenate([np.arange(len(NAMES)), *codes_in_use]), n)
         if n < 2 * len(used):
             return
-        names = self._vocabulary.names()
+        names = self._vocabulary.strings()
         renewed = Vocabulary()
         codes = np.zeros(len(names), dtype=np.int64)
         codes[used] = renewed.codes([names[code] for code in used.tolist()])

@@ -16,7 +16,7 @@ from streams.columnar.kernels import Records
 from streams.columnar.scan import KIND, LINE_WIDTH, WIDTH, identity, line_bound
 from streams.columnar.tables import EntryTable, Ints, OutTable
 from streams.columnar.words import kind_of
-from streams.columns import Block, Coded, Repeated, Texts
+from streams.columns import Block, Coded, Names, Repeated, Texts
 from streams.decode import Rejected
 from streams.dedup import Known, mix
 from streams.filter import SeenFilter
@@ -34,6 +34,7 @@ _CHUNK: Final = 4_096
 _KIND_NAMES = [""] * (1 + max(_KINDS.values()))
 for _name, _kind in _KINDS.items():
     _KIND_NAMES[_kind] = _name
+_CODED_KINDS = Names.of(_KIND_NAMES)
 
 
 class ColumnarSalesFold(ColumnarFold):
@@ -170,7 +171,7 @@ class ColumnarSalesFold(ColumnarFold):
         offset, time_ms = column["kafka_offset"], column["occurred_at_ms"]
         return Block(
             (
-                Coded(column["kind"], _KIND_NAMES),
+                Coded(column["kind"], _CODED_KINDS),
                 Texts(data, column["id"]),
                 Texts(data, column["order_id"]),
                 Coded(column["room_id"], names),

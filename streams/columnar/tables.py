@@ -9,7 +9,6 @@ at most half full.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from streams.batch import PADDING
 from streams.columnar.native import compiled, copy_bytes, mix, same_bytes, text_hash, xxh64
 from streams.columnar.words import NAMES
+from streams.columns import Names
 
 Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -108,10 +108,10 @@ def _intern_all(vocabulary, data, texts, codes):
 class Vocabulary:
     """Strings as numbers: rooms, products, KOLs, currencies, and all of ``words.NAMES``."""
 
-    __slots__ = ("_names", "arrays")
+    __slots__ = ("_strings", "arrays")
 
     def __init__(self, names: Sequence[str] = ()) -> None:
-        self._names: list[str] = []
+        self._strings: list[str] = []
         self.arrays = VocabularyArrays(
             np.zeros(2 * _SMALLEST, dtype=np.int32),
             np.zeros(_SMALLEST, dtype=np.uint64),
@@ -135,15 +135,20 @@ class Vocabulary:
             _intern_all(self.arrays, data, np.array(texts, dtype=np.int64), part)
         return codes
 
-    def names(self) -> list[str]:
+    def names(self) -> Names:
+        """All strings there are now, by their codes."""
+        arrays, n = self.arrays, len(self)
+        # What is added later stands behind them, or in other arrays.
+        return Names(arrays.blob, arrays.ends[: n + 1])
+
+    def strings(self) -> list[str]:
         """All strings, in the order of their codes."""
-        known, n = len(self._names), len(self)
-        if known < n:
-            ends = self.arrays.ends[known : n + 1]
-            raw = self.arrays.blob[ends[0] : ends[-1]].tobytes()
-            places = (ends - ends[0]).tolist()
-            self._names += [raw[begin:end].decode() for begin, end in pairwise(places)]
-        return self._names
+        known = len(self._strings)
+        if known < len(self):
+            self._strings += Names(
+                self.arrays.blob, self.arrays.ends[known : len(self) + 1]
+            ).tolist()
+        return self._strings
 
     def make_room(self) -> None:
         """Grow where fewer than :data:`SLACK` strings would fit."""

@@ -15,13 +15,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from clickhouse_driver import Client
 
 from agents.stores import RetryPolicy, open_store, retrying
 from liveshop.embedded import clickhouse_server as server_module
 from liveshop.embedded.clickhouse_server import DEFAULT_CONFIG, ClickHouseServer
 from schemas.errors import Unavailable, UsageError
 from schemas.store import Store, StoreRejected, StoreUnavailable
+from streams.columns import Coded, Joined, Names
 from tests.contract.rows import TEN, activity, insert_rows
 from tests.fixtures.clickhouse import READER, WORKER, need_clickhouse
 from tests.fixtures.tls import make_certificate, tls_door
@@ -315,6 +318,24 @@ def test_tls_refuses_a_certificate_for_another_name(
         dsn = f"clickhouses://127.0.0.1:{port}/tls?ca_certs={certificate}&server_hostname=shop.example"
         with pytest.raises(UsageError, match=r"is not valid for 'shop\.example'\.$"):
             open_store(dsn).ensure_schema()
+
+
+# --- blocks -------------------------------------------------------------------------------------
+
+
+def test_columns_of_a_type_that_is_unknown_here_go_through_the_driver(
+    clickhouse_server: ClickHouseServer,
+) -> None:
+    store = open_store(clickhouse_server.dsn("blocks"))
+    store.ensure_schema()
+    with Client.from_url(clickhouse_server.dsn("blocks")) as client:
+        client.execute("CREATE TABLE odd (a Nullable(String), b UInt64) ENGINE = Memory")
+    texts = Coded(np.array([1, 0], dtype=np.int64), Names.of(["x", "y"]))
+    store.insert("odd", {"a": Joined([texts]), "b": np.array([1, 2])})
+    store.insert("odd", {"a": [None], "b": [3]})
+    found = store.query("SELECT a, b FROM odd ORDER BY b")
+    store.close()
+    assert found == [{"a": "y", "b": 1}, {"a": "x", "b": 2}, {"a": None, "b": 3}]
 
 
 # --- the process --------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from agents.stores.errors import ServerRefused
 from agents.stores.migrations import apply_migrations
+from agents.stores.values import plain_values
 from schemas.migrate import list_migrations
 from schemas.store import Column, Params, Row, StoreUnavailable
 
@@ -32,7 +33,7 @@ class RecordingStore:
         return [{"version": version} for version in self.listed]
 
     def insert(self, table: str, columns: Mapping[str, Column]) -> None:
-        self.listed += columns["version"]
+        self.listed += plain_values(columns["version"])
 
     def ensure_schema(self) -> None:
         apply_migrations(self, self.run)
