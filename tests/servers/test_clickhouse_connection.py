@@ -324,17 +324,14 @@ def test_tls_refuses_a_certificate_for_another_name(
 
 
 def test_columns_of_a_type_that_is_unknown_here_go_through_the_driver(
-    clickhouse_server: ClickHouseServer,
+    own_clickhouse_server: ClickHouseServer, own_store: Store
 ) -> None:
-    store = open_store(clickhouse_server.dsn("blocks"))
-    store.ensure_schema()
-    with Client.from_url(clickhouse_server.dsn("blocks")) as client:
+    with Client.from_url(own_clickhouse_server.dsn()) as client:
         client.execute("CREATE TABLE odd (a Nullable(String), b UInt64) ENGINE = Memory")
     texts = Coded(np.array([1, 0], dtype=np.int64), Names.of(["x", "y"]))
-    store.insert("odd", {"a": Joined([texts]), "b": np.array([1, 2])})
-    store.insert("odd", {"a": [None], "b": [3]})
-    found = store.query("SELECT a, b FROM odd ORDER BY b")
-    store.close()
+    own_store.insert("odd", {"a": Joined([texts]), "b": np.array([1, 2])})
+    own_store.insert("odd", {"a": [None], "b": [3]})
+    found = own_store.query("SELECT a, b FROM odd ORDER BY b")
     assert found == [{"a": "y", "b": 1}, {"a": "x", "b": 2}, {"a": None, "b": 3}]
 
 
