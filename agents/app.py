@@ -9,7 +9,7 @@ import faust
 from faust.types import TP
 
 from agents.deadletters import MAX_REQUEST_BYTES, DeadLetterMail
-from agents.leaderboard import LeaderboardAgent, totals_message
+from agents.leaderboard import LeaderboardAgent, totals_messages
 from agents.pipeline import Pipeline
 from agents.stamps import stamp
 from schemas.kafka_security import PLAINTEXT, KafkaSecurity
@@ -134,9 +134,8 @@ def _publisher(app: faust.App) -> Callable[[Sequence[Taken]], Awaitable[None]]:
             origin = (one.checkpoint.topic, str(one.checkpoint.partition))
             for letter in one.dead_letters:
                 await letters.post(*origin, letter)
-            message = totals_message(one)
-            if message is not None:
-                key, at = "/".join(origin).encode(), stamp(one.appended_ms)
+            key, at = "/".join(origin).encode(), stamp(one.appended_ms)
+            for message in totals_messages(one):
                 sent.append(await totals.send(key=key, value=message, timestamp=at))
         for receipt in sent:
             await receipt

@@ -9,68 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import numpy as np
 import orjson
 
 from agents.sink import Sink
 from schemas.rows import COLUMNS
-from streams.columns import Block
 from streams.fold import Row, Taken
-from streams.leaderboard import Leaderboard, Part, Ranked
+from streams.leaderboard import Leaderboard, Ranked
+from streams.parts import SOURCES, Parts, columns_of, parts_of
 from streams.windows import WindowPolicy
 
 logger = logging.getLogger(__name__)
 
-_SALES: Final = {name: i for i, name in enumerate(COLUMNS["sales_window"])}
-_ACTIVITY: Final = {name: i for i, name in enumerate(COLUMNS["activity_window"])}
 _ROOM: Final = {name: i for i, name in enumerate(COLUMNS["room_event"])}
 
 #: A leaderboard is written for this many KOLs at most, per span, order and currency.
 _TOP: Final = 100
+#: Parts in one message, which stays well below what a broker accepts by default.
+_MOST_PARTS: Final = 5_000
 
 
-def _sales_part(row: Sequence[Any]) -> Part:
-    def at(name: str) -> Any:
-        return row[_SALES[name]]
-
-    key = "/".join(
-        str(at(name))
-        for name in ("kafka_partition", "room_id", "promo", "attribution", "late_slice")
-    )
-    return Part(
-        kind="sales",
-        subject=at("kol_id"),
-        currency=at("currency"),
-        window=int(at("window_start")),
-        key=key,
-        version=at("version"),
-        values=(at("orders"), at("gmv_minor"), at("refund_minor")),
-    )
-
-
-def _views_part(row: Sequence[Any]) -> Part:
-    def at(name: str) -> Any:
-        return row[_ACTIVITY[name]]
-
-    return Part(
-        kind="views",
-        subject=at("room_id"),
-        currency="",
-        window=int(at("window_start")),
-        key=f"{at('kafka_partition')}/{at('source')}/{at('mode')}/{at('late_slice')}",
-        version=at("version"),
-        values=(at("views"),),
-    )
-
-
-def _with_views(rows: Sequence[Row] | Block) -> Iterable[Row]:
-    at = _ACTIVITY["views"]
-    if isinstance(rows, Block):
-        return rows.select(np.flatnonzero(np.asarray(rows.columns[at])))
-    return (row for row in rows if row[at])
+def totals_messages(taken: Taken) -> Iterator[bytes]:
+    """What one partition's flush tells the leaderboard; nothing where it changed nothing there."""
+    hosts = _hosts(taken.rows.get("room_event", ()))
+    if hosts:
+        yield orjson.dumps({"hosts": hosts})
+    for kind, source in SOURCES.items():
+        for parts in parts_of(kind, columns_of(source.table, taken.rows.get(source.table, ()))):
+            for piece in parts.pieces(_MOST_PARTS):
+                yield orjson.dumps({"parts": piece.plain()}, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _hosts(rows: Iterable[Row]) -> list[tuple[str, str, str]]:
@@ -79,16 +48,6 @@ def _hosts(rows: Iterable[Row]) -> list[tuple[str, str, str]]:
         for row in rows
         if row[_ROOM["type"]] == "room_started"
     ]
-
-
-def totals_message(taken: Taken) -> bytes | None:
-    """What one partition's flush tells the leaderboard; ``None`` where it changed nothing there."""
-    parts = [_sales_part(row) for row in taken.rows.get("sales_window", ())]
-    parts += map(_views_part, _with_views(taken.rows.get("activity_window", ())))
-    hosts = _hosts(taken.rows.get("room_event", ()))
-    if not parts and not hosts:
-        return None
-    return orjson.dumps({"parts": [tuple(part) for part in parts], "hosts": hosts})
 
 
 class LeaderboardAgent:
@@ -107,31 +66,27 @@ class LeaderboardAgent:
         """The agent: take every message in, for as long as the partition is ours."""
         async for message in messages:
             board = self._board or await self._load()
-            for room_id, kol_id, currency in message["hosts"]:
-                board.host(room_id, kol_id, currency)
-            for fields in message["parts"]:
-                *name, values = fields
-                board.update(Part._make((*name, tuple(values))))
+            for host in message.get("hosts", ()):
+                board.host(*host)
+            if parts := message.get("parts"):
+                board.update(Parts.of_plain(parts))
             self._changed = True
 
     async def _load(self) -> Leaderboard:
         board = Leaderboard(self._open_seconds)
         for row in await self._sink.query("SELECT room_id, kol_id, currency FROM room"):
             board.host(row["room_id"], row["kol_id"], row["currency"])
-        for table, columns, part_of in (
-            ("sales_window", _SALES, _sales_part),
-            ("activity_window", _ACTIVITY, _views_part),
-        ):
+        for kind, source in SOURCES.items():
             names = ", ".join(
                 f"toUInt32({name}) AS {name}" if name == "window_start" else name
-                for name in columns
+                for name in source.columns
             )
             # Names of our own tables and columns, no values.
-            sql = f"SELECT {names} FROM (SELECT * FROM {table} FINAL)"  # noqa: S608
-            for row in await self._sink.query(sql):
-                part = part_of([row[name] for name in columns])
-                if part.kind == "sales" or part.values[0]:
-                    board.load(part)
+            sql = f"SELECT {names} FROM (SELECT * FROM {source.table} FINAL)"  # noqa: S608
+            rows = await self._sink.query(sql)
+            columns = {name: [row[name] for row in rows] for name in source.columns if rows}
+            for parts in parts_of(kind, columns):
+                board.load(parts)
         self._board = board
         return board
 
@@ -159,9 +114,8 @@ class LeaderboardAgent:
     def _changed_lines(self, board: Leaderboard) -> Iterator[Ranked]:
         """Whole boards in which a line changed, so that the newest ``at`` is always complete."""
         boards: dict[tuple[str, str, str], list[Ranked]] = {}
-        for line in board.ranks():
-            if line.rank <= _TOP:
-                boards.setdefault((line.span, line.ranked_by, line.currency), []).append(line)
+        for line in board.ranks(_TOP):
+            boards.setdefault((line.span, line.ranked_by, line.currency), []).append(line)
         for name, lines in boards.items():
             keys = {(*name, line.kol_id): line for line in lines}
             if any(self._written.get(key) != line for key, line in keys.items()):

@@ -53,6 +53,11 @@ class Names:
     def __len__(self) -> int:
         return len(self.ends) - 1
 
+    def some(self, codes: Ints) -> list[str]:
+        """Some of the strings."""
+        places = zip(self.ends[codes].tolist(), self.ends[codes + 1].tolist(), strict=True)
+        return [self.data[begin:end].tobytes().decode() for begin, end in places]
+
     def tolist(self) -> list[str]:
         """The strings, in the order of their numbers."""
         first, last = self.ends[0], self.ends[-1]

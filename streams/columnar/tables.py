@@ -181,7 +181,7 @@ _ROWS = np.uint64(2**32)
 
 
 class CellArrays(NamedTuple):
-    """``keys``: see :func:`find_cell`; ``cells``: version and values.
+    """``keys``: see :func:`cell_row`; ``cells``: version and values.
 
     A slot is row + 1, and above it the upper half of the key's hash: what has another one need not be
     looked at.
@@ -202,8 +202,8 @@ def _key_hash(first, second, third, window_ms):
 
 
 @compiled
-def find_cell(table, offset, first, second, third, window_ms):
-    """The row of a cell, for the caller to add to; a new one of zeros where there is none.
+def cell_row(table, first, second, third, window_ms):
+    """The row of a cell; a new one of zeros where there is none.
 
     A key is three words of two codes each, the low half first (the last half is the late slice),
     and the start of the window.
@@ -221,7 +221,6 @@ def find_cell(table, offset, first, second, third, window_ms):
                 and table.keys[row, 1] == second
                 and table.keys[row, 2] == third
             ):
-                table.cells[row, 0] = offset
                 return row
         slot = (slot + np.uint64(1)) & mask
     row = table.used[0]
@@ -233,6 +232,13 @@ def find_cell(table, offset, first, second, third, window_ms):
     table.keys[row, 3] = window_ms
     for i in range(table.cells.shape[1]):
         table.cells[row, i] = 0
+    return row
+
+
+@compiled
+def find_cell(table, offset, first, second, third, window_ms):
+    """The row of a cell that a record at an offset is folded into; see :func:`cell_row`."""
+    row = cell_row(table, first, second, third, window_ms)
     table.cells[row, 0] = offset
     return row
 
@@ -275,14 +281,6 @@ def _turn(matrix, rows, columns):
 
 
 @compiled
-def _turn_all(matrix, n, columns):
-    """The first rows of a matrix, each as a column."""
-    for i in range(n):
-        for k in range(matrix.shape[1]):
-            columns[k, i] = matrix[i, k]
-
-
-@compiled
 def _turn_keys(keys, rows, columns):
     """Some keys, halves apart; see :data:`KEY_SLICE`."""
     for i in range(len(rows)):
@@ -294,15 +292,17 @@ def _turn_keys(keys, rows, columns):
 
 
 @compiled
-def _keep_open(table, closed_until_ms, open_slice):
+def _keep_open(table, closed_until_ms, open_slice, late_from_ms):
     """Drop the cells that no later record can reach, and index the others anew; how many remain."""
     keys, cells, n = table.keys, table.cells, table.used[0]
     kept = 0
     for row in range(n):
         late_slice = keys[row, 2] >> 32
-        if (late_slice > 0 and late_slice >= open_slice) or (
-            late_slice == 0 and keys[row, 3] > closed_until_ms
-        ):
+        if late_slice > 0:
+            is_open = late_slice >= open_slice and keys[row, 3] >= late_from_ms
+        else:
+            is_open = keys[row, 3] > closed_until_ms
+        if is_open:
             if kept < row:
                 for k in range(keys.shape[1]):
                     keys[kept, k] = keys[row, k]
@@ -338,7 +338,7 @@ class CellTable:
 
     @property
     def keys(self) -> Ints:
-        """``int64[n, 4]``, see :func:`find_cell`."""
+        """``int64[n, 4]``, see :func:`cell_row`."""
         return self.arrays.keys[: len(self)]
 
     @property
@@ -361,9 +361,9 @@ class CellTable:
         _turn(held.cells, rows, cells)
         return keys, cells
 
-    def keep_open(self, closed_until_ms: int, open_slice: int) -> None:
-        """Forget windows up to a moment, and the late slices before one."""
-        kept = _keep_open(self.arrays, closed_until_ms, open_slice)
+    def keep_open(self, closed_until_ms: int, open_slice: int, late_from_ms: int = 0) -> None:
+        """Forget windows up to a moment; of late slices those before one, or of windows before one."""
+        kept = _keep_open(self.arrays, closed_until_ms, open_slice, late_from_ms)
         if len(self.arrays.keys) > _MOST_UNUSED * _capacity(kept):
             self.replace(self.keys, self.cells)
 
@@ -381,10 +381,11 @@ class CellTable:
         )
         _index_cells(slots, self.arrays.keys, len(keys))
 
-    def make_room(self) -> None:
-        """Grow where fewer than :data:`SLACK` cells would fit."""
-        if len(self) + SLACK > len(self.arrays.keys):
-            self._hold(self.keys, self.cells, _GROWTH * len(self.arrays.keys))
+    def make_room(self, cells: int = SLACK) -> None:
+        """Grow where fewer cells would fit."""
+        if len(self) + cells > len(self.arrays.keys):
+            capacity = max(_GROWTH * len(self.arrays.keys), _capacity(len(self) + cells))
+            self._hold(self.keys, self.cells, capacity)
 
 
 def _capacity(n: int) -> int:
@@ -654,7 +655,7 @@ class OutTable:
         rows, blob, seen, used = self.arrays
         n, size = int(used[0]), int(used[1])
         columns: Ints = np.empty((rows.shape[1], n), dtype=np.int64)
-        _turn_all(rows, n, columns)
+        _turn(rows, np.arange(n), columns)
         taken = columns, blob[: size + PADDING].copy()
         if 8 * n < len(rows) and len(rows) > _SMALLEST:
             rows, seen = rows[: len(rows) // 2], seen[: max(1, len(seen) // 2)]

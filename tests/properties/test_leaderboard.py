@@ -9,7 +9,8 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.leaderboard import RANKED_BY, SPANS, Leaderboard, Part, Ranked
+from streams.leaderboard import RANKED_BY, SPANS, Leaderboard, Ranked
+from tests.properties.parts import Part, as_columns
 
 #: 00:30 UTC of a day, so that "today" began a moment ago.
 START = 1_732_233_600 + 1_800
@@ -47,7 +48,9 @@ def histories(draw: st.DrawFn, longest: int = 7_000) -> list[Part]:
         subject = KOLS[who % len(KOLS)] if is_sale else ROOMS[who]
         window = START + 10 * steps
         name = (kind, subject, currency, str(window), key)
-        gained = (more[0], 100 * more[1] * bool(more[0]), 50 * more[2]) if is_sale else more[:1]
+        gained = (
+            (more[0], 100 * more[1] * bool(more[0]), 50 * more[2]) if is_sale else (1 + more[0],)
+        )
         before = parts[name].values if name in parts else (0,) * len(gained)
         values = tuple(a + b for a, b in zip(before, gained, strict=True))
         part = Part(kind, subject, currency if is_sale else "", window, key, version, values)
@@ -60,9 +63,13 @@ def board_of(parts: list[Part]) -> Leaderboard:
     board = Leaderboard()
     for room_id, (kol_id, currency) in HOSTS.items():
         board.host(room_id, kol_id, currency)
-    for part in parts:
-        board.update(part)
+    update(board, *parts)
     return board
+
+
+def update(board: Leaderboard, *parts: Part) -> None:
+    for run in as_columns(parts):
+        board.update(run)
 
 
 def naive_ranks(parts: list[Part]) -> list[Ranked]:
@@ -112,8 +119,8 @@ def test_ranks_of_rows_loaded_from_the_store_equal_those_of_a_naive_reader(
     parts: list[Part],
 ) -> None:
     board = board_of([])
-    for part in parts:
-        board.load(part)
+    for run in as_columns(parts):
+        board.load(run)
     assert board.ranks() == naive_ranks(parts)
 
 
@@ -126,7 +133,7 @@ def test_order_repetition_and_older_versions_do_not_matter(
     board = board_of(shuffled)
     assert board.ranks() == board_of(parts).ranks()
     for part in again:
-        board.update(part)
+        update(board, part)
     assert board.ranks() == board_of(parts).ranks()
 
 
@@ -141,10 +148,10 @@ def test_forgetting_what_is_settled_changes_no_rank_now_or_later(
         if index in cuts:
             forgetting.forget_settled()
             assert forgetting.ranks() == plain.ranks()
-        plain.update(part)
-        forgetting.update(part)
+        update(plain, part)
+        update(forgetting, part)
         # A part that was forgotten and comes once more is not counted twice.
-        forgetting.update(parts[0])
+        update(forgetting, parts[0])
     forgetting.forget_settled()
     assert forgetting.ranks() == plain.ranks()
 
@@ -186,8 +193,8 @@ def test_forgetting_what_is_closed_changes_no_rank_now_or_later(
     for index, part in enumerate(parts):
         if index in cuts:
             forgetting.forget_settled()
-        plain.update(part)
-        forgetting.update(part)
+        update(plain, part)
+        update(forgetting, part)
         assert forgetting.ranks() == plain.ranks()
 
 

@@ -9,10 +9,12 @@ from typing import Any, Final
 import orjson
 from faust.types import TP
 
-from agents.leaderboard import totals_message
+from agents.leaderboard import totals_messages
 from schemas.rows import COLUMNS
 from streams.batch import Batch
 from streams.fold import Taken
+from streams.parts import Parts
+from tests.properties.parts import rows_in
 from tests.properties.strategies import Log
 from tests.simulation.store import SimStore
 
@@ -121,11 +123,8 @@ class Totals:
 
     def take(self, taken: Taken) -> None:
         """Merge the message about a flush, as the leaderboard does."""
-        message = totals_message(taken)
-        if message is None:
-            return
-        content = orjson.loads(message)
-        self.hosts |= {tuple(host) for host in content["hosts"]}
-        for *name, version, values in content["parts"]:
-            part = (version, tuple(values))
-            self.parts[tuple(name)] = max(part, self.parts.get(tuple(name), part))
+        for content in map(orjson.loads, totals_messages(taken)):
+            self.hosts |= {tuple(host) for host in content.get("hosts", ())}
+            if "parts" in content:
+                for name, *newest in rows_in(Parts.of_plain(content["parts"])):
+                    self.parts[name] = max(tuple(newest), self.parts.get(name, tuple(newest)))

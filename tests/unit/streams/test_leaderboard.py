@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from streams.leaderboard import Leaderboard, Part
+from streams.leaderboard import Leaderboard
+from streams.parts import SOURCES
+from tests.properties.parts import Part, as_columns
 
 NOON = 1_732_276_800
 
@@ -15,6 +17,11 @@ def views(room: str, second: int, version: int, count: int) -> Part:
     return Part("views", room, "", NOON + second, "0/feed", version, (count,))
 
 
+def update(board: Leaderboard, *parts: Part) -> None:
+    for run in as_columns(parts):
+        board.update(run)
+
+
 def standing(board: Leaderboard, span: str = "show", ranked_by: str = "net_gmv") -> list[str]:
     return [
         line.kol_id
@@ -25,8 +32,8 @@ def standing(board: Leaderboard, span: str = "show", ranked_by: str = "net_gmv")
 
 def test_highest_net_gmv_is_first_and_refunds_count_against_it() -> None:
     board = Leaderboard()
-    board.update(sale("lena", 0, 1, orders=3, gmv=10_000, refund=4_000))
-    board.update(sale("mia", 0, 1, orders=1, gmv=7_000))
+    update(board, sale("lena", 0, 1, orders=3, gmv=10_000, refund=4_000))
+    update(board, sale("mia", 0, 1, orders=1, gmv=7_000))
     assert standing(board) == ["mia", "lena"]
     assert standing(board, ranked_by="orders") == ["lena", "mia"]
     line = board.ranks()[0]
@@ -37,11 +44,11 @@ def test_order_rate_is_orders_per_view_of_the_rooms_that_a_kol_hosts() -> None:
     board = Leaderboard()
     board.host("big", "lena", "EUR")
     board.host("small", "mia", "EUR")
-    board.update(views("big", 0, 1, 1_000))
-    board.update(views("small", 0, 2, 10))
-    board.update(sale("lena", 0, 3, orders=5, gmv=500))
-    board.update(sale("mia", 0, 3, orders=1, gmv=100))
-    board.update(sale("nobody", 0, 3, orders=9, gmv=900))
+    update(board, views("big", 0, 1, 1_000))
+    update(board, views("small", 0, 2, 10))
+    update(board, sale("lena", 0, 3, orders=5, gmv=500))
+    update(board, sale("mia", 0, 3, orders=1, gmv=100))
+    update(board, sale("nobody", 0, 3, orders=9, gmv=900))
     assert standing(board, ranked_by="order_rate") == ["mia", "lena", "nobody"]
 
 
@@ -53,30 +60,31 @@ def test_newer_version_replaces_and_an_older_one_or_a_repetition_changes_nothing
         sale("lena", 0, 5, orders=2, gmv=200),
         sale("lena", 0, 9, orders=3, gmv=300),
     ):
-        board.update(part)
+        update(board, part)
     assert board.ranks()[0].gmv_minor == 300
 
 
 def test_short_spans_leave_out_what_is_older() -> None:
     board = Leaderboard()
-    board.update(sale("early", 0, 1, orders=1, gmv=900))
-    board.update(sale("late", 3_000, 2, orders=1, gmv=100))
+    update(board, sale("early", 0, 1, orders=1, gmv=900))
+    update(board, sale("late", 3_000, 2, orders=1, gmv=100))
     assert standing(board, "5m") == ["late"]
     assert standing(board, "1h") == ["early", "late"]
-    board.update(sale("late", 3_610, 3, orders=1, gmv=100))
+    update(board, sale("late", 3_610, 3, orders=1, gmv=100))
     assert standing(board, "1h") == ["late"]
     assert standing(board, "today") == ["early", "late"]
-    board.update(sale("late", 43_200, 4, orders=1, gmv=100))  # midnight
+    update(board, sale("late", 43_200, 4, orders=1, gmv=100))  # midnight
     assert standing(board, "today") == ["late"]
     assert standing(board, "show") == ["early", "late"]
 
 
 def test_part_that_may_have_been_settled_before_is_left_to_the_store() -> None:
     board = Leaderboard()
-    board.update(sale("lena", 7_210, 1, orders=1, gmv=1))
-    board.update(sale("mia", 0, 2, orders=1, gmv=9))
+    update(board, sale("lena", 7_210, 1, orders=1, gmv=1))
+    update(board, sale("mia", 0, 2, orders=1, gmv=9))
     assert standing(board) == ["lena"]
-    board.load(sale("mia", 0, 2, orders=1, gmv=9))
+    for parts in as_columns([sale("mia", 0, 2, orders=1, gmv=9)]):
+        board.load(parts)
     assert standing(board) == ["mia", "lena"]
 
 
@@ -85,8 +93,8 @@ def test_arrow_compares_with_the_rank_of_one_to_two_minutes_before() -> None:
     arrows = []
     for step in range(19):  # a window every ten seconds; mia overtakes at 30 s
         gmv = 100 if step < 3 else 10_000
-        board.update(sale("lena", 0, 1, orders=1, gmv=1_000))
-        board.update(sale("mia", 10 * step, step, orders=1, gmv=gmv))
+        update(board, sale("lena", 0, 1, orders=1, gmv=1_000))
+        update(board, sale("mia", 10 * step, step, orders=1, gmv=gmv))
         line = next(line for line in board.ranks() if line.span == "show" and line.kol_id == "mia")
         arrows.append((line.previous_rank, line.rank))
     assert arrows[:3] == [(0, 2)] * 3  # nothing to compare with yet
@@ -99,15 +107,25 @@ def test_long_show_is_held_as_one_sum_per_day() -> None:
     board = Leaderboard()
     board.host("room", "lena", "EUR")
     for minute in range(24 * 60):
-        board.update(sale("lena", 60 * minute, minute, orders=1, gmv=10))
-        board.update(views("room", 60 * minute, minute, 2))
+        update(board, sale("lena", 60 * minute, minute, orders=1, gmv=10))
+        update(board, views("room", 60 * minute, minute, 2))
         board.forget_settled()
-    assert len(board._parts) <= 2 * 121
-    assert len(board._sales["lena", "EUR"]) == len(board._views["room"]) <= 2 + 121
+    for kind in SOURCES:
+        assert len(board._memories[kind, 0]) <= 121
+        assert board._sums[kind].windows <= 2 + 61
     total = next(line for line in board.ranks() if line.span == "show")
     assert (total.orders, total.gmv_minor, total.views) == (1_440, 14_400, 2_880)
     today = next(line for line in board.ranks() if line.span == "today")
     assert (today.orders, today.views) == (720, 1_440)
+
+
+def test_hour_gives_back_each_window_as_it_leaves_though_days_are_added_up_meanwhile() -> None:
+    board = Leaderboard()
+    for step in range(720):
+        update(board, sale("lena", 10 * step, step, orders=1, gmv=1))
+        board.forget_settled()
+        line = next(line for line in board.ranks() if line.span == "1h")
+        assert line.orders == min(step + 1, 361)
 
 
 def test_only_what_may_still_change_is_told_apart() -> None:
@@ -116,14 +134,15 @@ def test_only_what_may_still_change_is_told_apart() -> None:
         for partition in ("0", "1"):
             for promo in ("none", "flash", "coupon"):
                 key = f"{partition}/room/{promo}/feed/0"
-                board.update(Part("sales", "lena", "EUR", 10 * step, key, step, (1, 10, 0)))
-        board.update(
-            Part("sales", "lena", "EUR", 10 * step, "0/room/none/feed/7", step, (1, 10, 0))
+                update(board, Part("sales", "lena", "EUR", 10 * step, key, step, (1, 10, 0)))
+        update(
+            board, Part("sales", "lena", "EUR", 10 * step, "0/room/none/feed/7", step, (1, 10, 0))
         )
         board.forget_settled()
-    in_time = [name for parts in board._parts.values() for name in parts if name[3].endswith("/0")]
-    assert len(in_time) == 6 * 11
+    for number in (0, 1):
+        memory = board._memories["sales", number]
+        assert len(memory) - memory.late == 3 * 11
     again = Part("sales", "lena", "EUR", 0, "0/room/none/feed/0", 0, (1, 10, 0))
-    board.update(again)
+    update(board, again)
     total = next(line for line in board.ranks() if line.span == "show")
     assert (total.orders, total.gmv_minor) == (7 * 600, 70 * 600)
