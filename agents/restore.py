@@ -1,4 +1,4 @@
-"""Reads checkpoints and the dedup memory behind them back, for many partitions at once.
+"""Reads checkpoints and the state behind them back, for many partitions at once.
 
 Every question is asked once for all of them. A column store reads whole granules of thousands of
 rows: where each partition has some hundreds, it reads nearly as much for one as for all of them,
@@ -8,6 +8,7 @@ and a worker that takes over twenty would wait for the same read twenty times.
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ import numpy as np
 import orjson
 
 from schemas.store import Store
+from streams.cells import Cells, unpack_cells
 from streams.dedup import Entry, Ids, RecentIds
-from streams.fold import Counts, Restored
+from streams.fold import STATE_VERSION, Counts, Restored
 from streams.sales import SalesFold
 
 #: Topic and number of a partition.
@@ -40,9 +42,13 @@ LEDGER_SINCE: Final = (
     " ORDER BY kafka_partition, kafka_offset LIMIT %(limit)s"
 )
 #: Links of the chains of checkpoints; a condition for each partition follows.
-LINKS: Final = (
+ID_LINKS: Final = (
     "SELECT kafka_topic, kafka_partition, next_offset, previous_offset, ids"
-    " FROM checkpoint_ids FINAL WHERE "
+    " FROM checkpoint_link FINAL WHERE "
+)
+CELL_LINKS: Final = (
+    "SELECT kafka_topic, kafka_partition, next_offset, previous_offset, cells_since, cells"
+    " FROM checkpoint_link FINAL WHERE "
 )
 _LINKS_OF_ONE: Final = (
     "(kafka_topic = %(topic{0})s AND kafka_partition = %(partition{0})s"
@@ -58,7 +64,7 @@ _SPARE: Final = 1_000
 
 
 class BrokenChainError(Exception):
-    """The store has lost a part of the dedup memory; going on would count duplicates."""
+    """The store has lost a part of a fold's state; going on would count wrongly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +131,15 @@ def read_memory(store: Store, checkpoints: Checkpoints, dedup_ids: int) -> dict[
     Raises:
         BrokenChainError: the store has lost a part of it.
     """
-    sales = {place: one for place, one in checkpoints.items() if place[0] == SalesFold.topic.name}
-    others = {place: one for place, one in checkpoints.items() if place not in sales}
+    # A fold refuses the others, and says why; their memory may be kept in another way.
+    known = {
+        place: one for place, one in checkpoints.items() if one.state.get("v") == STATE_VERSION
+    }
+    sales = {place: one for place, one in known.items() if place[0] == SalesFold.topic.name}
+    others = {place: one for place, one in known.items() if place not in sales}
     ledgers = read_ledger(store, {place[1]: one.next_offset for place, one in sales.items()})
     tails = read_id_tails(store, others, dedup_ids)
+    cells = read_cells(store, known)
     restored = {}
     for place, one in checkpoints.items():
         since = one.state["dedup"].get("previous_from", 0)
@@ -137,6 +148,7 @@ def read_memory(store: Store, checkpoints: Checkpoints, dedup_ids: int) -> dict[
             next_offset=one.next_offset,
             counts=one.counts,
             state=one.state,
+            cells=cells.get(place, ()),
             id_tail=tails.get(place, ()),
             entries=[entry for entry in ledger if entry.offset >= since],
             forgotten=[(entry.kind, entry.id) for entry in ledger if entry.offset < since],
@@ -185,56 +197,79 @@ def ids_wanted(checkpoint: StoredCheckpoint, dedup_ids: int) -> int:
 def read_id_tails(
     store: Store, checkpoints: Checkpoints, dedup_ids: int
 ) -> dict[Place, Sequence[int]]:
-    """Walk the chains of checkpoints back until enough ids are found.
+    """The last ids of the dedup memory, as many as it needs."""
+    walks = [
+        _IdWalk(place, one.next_offset, ids_wanted(one, dedup_ids))
+        for place, one in checkpoints.items()
+    ]
+    _walk_back(store, ID_LINKS, walks)
+    return {walk.place: walk.tail() for walk in walks}
+
+
+def read_cells(
+    store: Store, checkpoints: Checkpoints
+) -> dict[Place, Sequence[Mapping[str, Cells]]]:
+    """The open windows, from the newest link that has all of them on."""
+    walks = [_CellWalk(place, one.next_offset) for place, one in checkpoints.items()]
+    _walk_back(store, CELL_LINKS, walks)
+    return {walk.place: walk.links() for walk in walks}
+
+
+def _walk_back(store: Store, links: str, walks: Sequence[_Walk]) -> None:
+    """Walk chains of checkpoints back until each has found what it looks for.
 
     Rows that are not on a chain were written by a worker that died before its checkpoint, or by
-    one that had lost the partition; they say nothing new.
+    one that had lost the partition; they say nothing new. Such a worker may also have written a row
+    in the place of one of the chain. It says the same of that position in another way, and leads on
+    to where that worker began; so a walk goes by what the rows say that it meets.
     """
-    walks = {
-        place: _Walk(place, one.next_offset, ids_wanted(one, dedup_ids))
-        for place, one in checkpoints.items()
-    }
-    while waiting := {place: walk for place, walk in walks.items() if walk.is_hungry}:
-        links: dict[Place, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+    while hungry := [walk for walk in walks if walk.is_hungry]:
+        found: dict[Place, dict[int, Mapping[str, Any]]] = defaultdict(dict)
         params: dict[str, Any] = {}
-        for number, walk in enumerate(waiting.values()):
+        for number, walk in enumerate(hungry):
             params |= walk.question(number)
-        conditions = " OR ".join(map(_LINKS_OF_ONE.format, range(len(waiting))))
-        for row in store.query(LINKS + conditions, params):
+        conditions = " OR ".join(map(_LINKS_OF_ONE.format, range(len(hungry))))
+        for row in store.query(links + conditions, params):
             place = (str(row["kafka_topic"]), int(row["kafka_partition"]))
-            links[place][int(row["next_offset"])] = row
-        for place, walk in waiting.items():
-            walk.go_on(links[place])
-    return {place: walk.tail() for place, walk in walks.items()}
+            found[place][int(row["next_offset"])] = row
+        for walk in hungry:
+            walk.go_on(found[walk.place])
 
 
-class _Walk:
+class _Walk(ABC):
     """The way back along one chain.
 
     Args:
         place: the partition.
         position: of its checkpoint.
-        wanted: how many ids to find.
     """
 
-    def __init__(self, place: Place, position: int, wanted: int) -> None:
-        self._place = place
+    def __init__(self, place: Place, position: int) -> None:
+        self.place = place
         self._position = position
         self._above = position
-        self._wanted = wanted
-        self._found = 0
-        self._chunks: list[list[int]] = []
-        self._reach = wanted + wanted // 8 + _SPARE
 
     @property
+    @abstractmethod
     def is_hungry(self) -> bool:
-        return self._found < self._wanted
+        """Whether something is still to be found."""
+
+    @abstractmethod
+    def _look(self) -> int:
+        """Above which position to look next."""
+
+    @abstractmethod
+    def _take(self, link: Mapping[str, Any]) -> None:
+        """Take what a link has."""
+
+    @abstractmethod
+    def _missing(self) -> str:
+        """What a link that is not there would have had."""
 
     def question(self, number: int) -> dict[str, str | int]:
-        """What to ask for next: a stretch of offsets, twice as long each time."""
-        topic, partition = self._place
-        self._above = max(0, self._position - self._reach)
-        self._reach *= 2
+        """What to ask for next: a stretch of offsets."""
+        topic, partition = self.place
+        self._above = max(0, min(self._look(), self._position - 1))
         return {
             f"topic{number}": topic,
             f"partition{number}": partition,
@@ -248,21 +283,75 @@ class _Walk:
         while self.is_hungry and (first or self._position > self._above):
             link = links.get(self._position)
             if link is None:
-                raise BrokenChainError(
-                    f"{self._place[0]}/{self._place[1]}: the ids that lead to offset "
-                    f"{self._position} are missing, {self._wanted - self._found} of "
-                    f"{self._wanted} cannot be restored"
-                )
-            ids = unpack(str(link["ids"]))
-            self._chunks.append(ids)
-            self._found += len(ids)
+                raise BrokenChainError(f"{self.place[0]}/{self.place[1]}: {self._missing()}")
+            self._take(link)
             self._position = int(link["previous_offset"])
             first = False
+
+
+class _IdWalk(_Walk):
+    """Looks for a number of ids, in stretches that grow."""
+
+    def __init__(self, place: Place, position: int, wanted: int) -> None:
+        super().__init__(place, position)
+        self._wanted = wanted
+        self._found = 0
+        self._chunks: list[list[int]] = []
+        self._reach = wanted + wanted // 8 + _SPARE
+
+    @property
+    def is_hungry(self) -> bool:
+        return self._found < self._wanted
+
+    def _look(self) -> int:
+        above = self._position - self._reach
+        self._reach *= 2
+        return above
+
+    def _take(self, link: Mapping[str, Any]) -> None:
+        ids = unpack(str(link["ids"]))
+        self._chunks.append(ids)
+        self._found += len(ids)
+
+    def _missing(self) -> str:
+        return (
+            f"the ids that lead to offset {self._position} are missing, "
+            f"{self._wanted - self._found} of {self._wanted} cannot be restored"
+        )
 
     def tail(self) -> list[int]:
         """The last ids, in order, no more than were wanted."""
         tail = [key for chunk in reversed(self._chunks) for key in chunk]
         return tail[len(tail) - self._wanted :] if len(tail) > self._wanted else tail
+
+
+class _CellWalk(_Walk):
+    """Looks for a link with all open windows; the newest one says where that is."""
+
+    def __init__(self, place: Place, position: int) -> None:
+        super().__init__(place, position)
+        self._since = position
+        self._cells: list[Mapping[str, Cells]] = []
+        self.is_complete = False
+
+    @property
+    def is_hungry(self) -> bool:
+        return not self.is_complete
+
+    def _look(self) -> int:
+        return self._since
+
+    def _take(self, link: Mapping[str, Any]) -> None:
+        self._cells.append(unpack_cells(str(link["cells"])))
+        self._since = int(link["cells_since"])
+        self.is_complete = self._since == int(link["previous_offset"])
+
+    def _missing(self) -> str:
+        return f"the open windows that lead to offset {self._position} are missing"
+
+    def links(self) -> list[Mapping[str, Cells]]:
+        """What was found, the oldest first."""
+        return self._cells[::-1]
 
 
 def sign(state: bytes, newest: tuple[int, int]) -> bytes:

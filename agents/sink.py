@@ -22,7 +22,7 @@ from agents.stores.retry import retrying
 from schemas.rows import COLUMNS
 from schemas.store import Store, StoreUnavailable
 from streams.columns import Block, joined
-from streams.fold import Restored, Row, Taken
+from streams.fold import Checkpoint, Restored, Row, Taken
 from streams.windows import WindowPolicy
 
 _T = TypeVar("_T")
@@ -133,18 +133,14 @@ class Sink:
             await self._insert(table, parts[table])
 
     async def write_checkpoints(self, taken: Sequence[Taken]) -> None:
-        """Write where the partitions stand: first the ids, then the checkpoint that names them.
+        """Write where the partitions stand: first what is new in their state, then the checkpoints.
 
         Must come after :meth:`write_rows` and before the acknowledgement.
         """
-        ids = [
-            (c.topic, c.partition, c.next_offset, c.previous_offset, pack(c.fresh_ids))
-            for c in (one.checkpoint for one in taken)
-        ]
-        await self._insert("checkpoint_ids", [ids])
-        rows = [_checkpoint_row(one) for one in taken]
-        self._metrics.checkpoint_bytes.set(sum(len(str(row[-1])) for row in rows))
-        await self._insert("checkpoint", [rows])
+        links = [_link_row(one.checkpoint) for one in taken]
+        self._metrics.checkpoint_bytes.set(sum(len(one.checkpoint.cells) for one in taken))
+        await self._insert("checkpoint_link", [links])
+        await self._insert("checkpoint", [[_checkpoint_row(one) for one in taken]])
 
     # --- reading back ------------------------------------------------------------------------
 
@@ -214,6 +210,18 @@ def _dead_letter_rows(taken: Taken) -> list[Row]:
         )
         for letter in taken.dead_letters
     ]
+
+
+def _link_row(checkpoint: Checkpoint) -> Row:
+    return (
+        checkpoint.topic,
+        checkpoint.partition,
+        checkpoint.next_offset,
+        checkpoint.previous_offset,
+        pack(checkpoint.fresh_ids),
+        checkpoint.cells_since,
+        checkpoint.cells.decode(),
+    )
 
 
 def _checkpoint_row(taken: Taken) -> Row:

@@ -113,7 +113,15 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
         "gap",
         "state",
     ),
-    "checkpoint_ids": ("kafka_topic", "kafka_partition", "next_offset", "previous_offset", "ids"),
+    "checkpoint_link": (
+        "kafka_topic",
+        "kafka_partition",
+        "next_offset",
+        "previous_offset",
+        "ids",
+        "cells_since",
+        "cells",
+    ),
     "kol_rank": (
         "span",
         "ranked_by",

@@ -28,6 +28,7 @@ from schemas.keys import fits_room
 from schemas.rows import ACTIVITY_VALUES, PRODUCT_VALUES, SALES_VALUES
 from schemas.topics import Topic
 from streams.batch import Batch, PackedBatch
+from streams.cells import Cells, pack_cells
 from streams.columns import Block
 from streams.decode import Decoder, Rejected
 from streams.dedup import Entry, Ids, Known, RecentIds
@@ -43,7 +44,12 @@ AnyBatch = Batch | PackedBatch
 
 _MINUTE_MS = 60_000
 #: Layout of the checkpoint's state; a worker refuses one that it does not know.
-STATE_VERSION = 3
+STATE_VERSION = 4
+
+#: A chain of checkpoints begins anew after so many links, or when it holds so many cells for each
+#: that is open: what a restart reads is bounded, and what is written is little more than what changed.
+_MOST_LINKS = 64
+_MOST_COPIES = 2
 
 _VALUES = {
     "activity_window": ACTIVITY_VALUES,
@@ -100,6 +106,10 @@ class Checkpoint:
     #: Position of the checkpoint before this one, and the id hashes admitted in between.
     previous_offset: int
     fresh_ids: Ids
+    #: Open windows that changed since the checkpoint at ``cells_since``, as ``streams.cells`` packs
+    #: them; all of them where that is the one before this one.
+    cells_since: int
+    cells: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +130,30 @@ class Restored:
     next_offset: int
     counts: Counts
     state: Mapping[str, Any]
+    #: Open windows: table → cells, of the checkpoint that had all of them and those after it, in
+    #: their order.
+    cells: Sequence[Mapping[str, Cells]] = field(default=())
     #: For topics with :class:`RecentIds`: the tail of admitted hashes.
     id_tail: Ids = field(default=())
     #: For purchases: the ledger's entries below ``next_offset``, in offset order.
     entries: Sequence[Entry] = field(default=())
     #: For purchases: ``(kind, id)`` of the ledger's entries before those.
     forgotten: Iterable[tuple[str, str]] = field(default=())
+
+
+@dataclass(slots=True)
+class _Chain:
+    """What was handed over since the last checkpoint with all open windows.
+
+    Attributes:
+        since: position of the checkpoint before that one.
+        cells: how many, all in all.
+        links: in how many checkpoints.
+    """
+
+    since: int
+    cells: int
+    links: int
 
 
 class PartitionFold(ABC):
@@ -159,6 +187,7 @@ class PartitionFold(ABC):
         self._dead_letters: list[DeadLetter] = []
         self._taken_until = next_offset
         self._appended_ms = 0
+        self._chain: _Chain | None = None
 
     def _new_tallies(self, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         return {table: Tally(columns) for table, columns in values.items()}
@@ -295,8 +324,10 @@ class PartitionFold(ABC):
 
     def take(self) -> Taken:
         """Hand over what changed since the last call, and the checkpoint that goes with it."""
+        rows = self._take_rows()
+        cells_since, cells = self._take_cells()
         taken = Taken(
-            rows=self._take_rows(),
+            rows=rows,
             dead_letters=self._dead_letters,
             checkpoint=Checkpoint(
                 topic=self.topic.name,
@@ -304,9 +335,11 @@ class PartitionFold(ABC):
                 next_offset=self.next_offset,
                 watermark_ms=self.watermark.now_ms,
                 counts=replace(self.counts),
-                state=orjson.dumps(self._snapshot(), option=orjson.OPT_SERIALIZE_NUMPY),
+                state=orjson.dumps(self._state()),
                 previous_offset=self._taken_until,
                 fresh_ids=self.take_fresh_ids(),
+                cells_since=cells_since,
+                cells=cells,
             ),
             appended_ms=self._appended_ms,
         )
@@ -331,6 +364,25 @@ class PartitionFold(ABC):
 
     # --- checkpoint --------------------------------------------------------------------------
 
+    def snapshot(self, position: int = 0) -> dict[str, Cells]:
+        """The open windows into which a record at or above ``position`` was folded."""
+        return {table: tally.snapshot(position) for table, tally in self.tallies.items()}
+
+    def _take_cells(self) -> tuple[int, bytes]:
+        """What is new in the open windows; all of them, once the chain has become long."""
+        changed = sum(tally.changed(self._taken_until) for tally in self.tallies.values())
+        chain = self._chain
+        if (
+            chain is None
+            or chain.links == _MOST_LINKS
+            or chain.cells + changed > _MOST_COPIES * self.open_windows
+        ):
+            self._chain = _Chain(self._taken_until, self.open_windows, 1)
+            return self._taken_until, pack_cells(self.snapshot())
+        chain.cells += changed
+        chain.links += 1
+        return chain.since, pack_cells(self.snapshot(self._taken_until))
+
     def take_fresh_ids(self) -> Ids:
         """The id hashes admitted since the last call; none where the ledger is the memory."""
         return []
@@ -343,12 +395,11 @@ class PartitionFold(ABC):
     def restore_dedup(self, state: Mapping[str, int], restored: Restored) -> None:
         """Rebuild the dedup memory."""
 
-    def _snapshot(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         return {
             "v": STATE_VERSION,
             "policy": _as_dict(self.policy),
             "newest_ms": self.watermark.newest_ms,
-            "cells": {table: tally.snapshot() for table, tally in self.tallies.items()},
             "dedup": self.dedup_state(),
         }
 
@@ -369,8 +420,13 @@ class PartitionFold(ABC):
         self.next_offset = self._taken_until = restored.next_offset
         self.counts = replace(restored.counts)
         self.watermark = Watermark(self.policy, state["newest_ms"], late=self.counts.late)
-        for table, tally in self.tallies.items():
-            tally.restore(state["cells"][table])
+        for link in restored.cells:
+            for table, cells in link.items():
+                self.tallies[table].put(cells)
+        for tally in self.tallies.values():
+            tally.drop_closed(self.watermark)
+        # A chain of its own: what others may still write does not belong to it.
+        self._chain = None
         self.restore_dedup(state["dedup"], restored)
 
 

@@ -8,10 +8,10 @@ from functools import reduce
 from schemas import topics
 from schemas.events import Event, OrderCancelled, OrderPaid, OrderRefunded, PurchaseEvent
 from schemas.rows import FIRST_WINS
+from streams.cells import Cell
 from streams.decode import Rejected
 from streams.dedup import Entry, Known, RecentEntries, mix, text_hash
 from streams.fold import PartitionFold, Restored
-from streams.tally import Cell
 from streams.windows import WindowPolicy
 
 

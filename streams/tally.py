@@ -1,19 +1,11 @@
-"""Absolute values of open windows: add a record, merge a restored cell, read the result."""
+"""Absolute values of open windows: add a record, put in a restored cell, read the result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from streams.cells import Cell, Cells, Key
 from streams.windows import Watermark
-
-#: ``(*dimensions, window_ms, late_slice)``.
-Key = tuple[str | int, ...]
-#: ``[version, *values]``; version is the offset of the last record folded in.
-Cell = list[int]
-#: Cells in a checkpoint, by column: ``names``, all strings; ``dimensions``, their places in it;
-#: ``numbers``, which are window_ms, late_slice, version and the values.
-Snapshot = dict[str, Any]
 
 
 class Tally:
@@ -58,31 +50,14 @@ class Tally:
         for key in closed:
             del self._cells[key]
 
-    def snapshot(self) -> Snapshot:
-        """All open cells in the order of their keys, for a checkpoint.
+    def changed(self, position: int) -> int:
+        """How many cells a record at or above ``position`` was folded into."""
+        return sum(cell[0] >= position for cell in self._cells.values())
 
-        The order is fixed, so that two workers at one position write one checkpoint.
-        """
-        names = sorted({str(name) for key in self._cells for name in key[:-2]})
-        places = {name: place for place, name in enumerate(names)}
-        cells = sorted(self._cells.items())
-        dimensions = [[places[str(name)] for name in key[:-2]] for key, _ in cells]
-        numbers = [[*key[-2:], *cell] for key, cell in cells]
-        return {
-            "names": names,
-            "dimensions": list(zip(*dimensions, strict=True)),
-            "numbers": list(zip(*numbers, strict=True)),
-        }
+    def snapshot(self, position: int = 0) -> Cells:
+        """The open cells into which a record at or above ``position`` was folded."""
+        return Cells.of({key: cell for key, cell in self._cells.items() if cell[0] >= position})
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Take over the cells of a checkpoint."""
-        self._cells = cells_of(snapshot)
-
-
-def cells_of(snapshot: Mapping[str, Any]) -> dict[Key, Cell]:
-    """The cells in a checkpoint, by key."""
-    names, numbers = snapshot["names"], snapshot["numbers"]
-    columns = [[names[code] for code in column] for column in snapshot["dimensions"]]
-    keys = zip(*columns, *numbers[:2], strict=True)
-    cells = map(list, zip(*numbers[2:], strict=True))
-    return dict(zip(keys, cells, strict=True))
+    def put(self, cells: Cells) -> None:
+        """Take over cells of a checkpoint, in the place of those with the same keys."""
+        self._cells |= cells.by_key()

@@ -11,8 +11,8 @@ from schemas.events import (
     ViewerEntered,
     ViewerLeft,
 )
+from streams.cells import Cell
 from streams.fold import EventFold
-from streams.tally import Cell
 
 
 class TrafficFold(EventFold):

@@ -186,18 +186,6 @@ CREATE TABLE IF NOT EXISTS checkpoint (
 ) ENGINE = ReplacingMergeTree(next_offset)
 ORDER BY (kafka_topic, kafka_partition);
 
--- The event ids that each checkpoint added to the dedup memory; previous_offset links a row to
--- the one before it. ids is the base64 of little-endian 64-bit hashes in offset order.
-CREATE TABLE IF NOT EXISTS checkpoint_ids (
-    kafka_topic     String,
-    kafka_partition UInt32,
-    next_offset     UInt64,
-    previous_offset UInt64,
-    ids             String
-) ENGINE = ReplacingMergeTree()
-PARTITION BY intDiv(next_offset, 4194304)
-ORDER BY (kafka_topic, kafka_partition, next_offset);
-
 -- The leaderboard agent's ranks over time; span is 5m, 1h, show or today.
 CREATE TABLE IF NOT EXISTS kol_rank (
     span          String,

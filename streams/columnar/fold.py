@@ -12,6 +12,7 @@ import numpy as np
 from schemas.events import Event
 from schemas.rows import ACTIVITY_DIMENSIONS, PRODUCT_DIMENSIONS, SALES_DIMENSIONS
 from streams.batch import PADDING, PackedBatch
+from streams.cells import Cells
 from streams.columnar import kernels
 from streams.columnar.kernels import Records
 from streams.columnar.scan import (
@@ -51,7 +52,6 @@ from streams.columns import Block, Coded, Repeated, Texts
 from streams.decode import Rejected
 from streams.dedup import Known, event_hash, generations
 from streams.fold import AnyBatch, DeadLetter, PartitionFold, Restored, Rows
-from streams.tally import Snapshot
 from streams.windows import Watermark, WindowPolicy
 
 _DIMENSIONS = {
@@ -154,33 +154,25 @@ class CellTally:
         self.table.replace(keys, self.table.cells)
         self.vocabulary = vocabulary
 
-    def snapshot(self) -> Snapshot:
-        """All open cells, for a checkpoint."""
-        *columns, late_slice = self._codes(self.table.keys)
-        dimensions = np.stack(columns)
-        used = _distinct(dimensions, len(self.vocabulary))
-        names = self.vocabulary.strings()
-        by_name = sorted(used.tolist(), key=names.__getitem__)
-        places = np.empty(len(names), dtype=np.int64)
-        places[by_name] = np.arange(len(by_name))
-        dimensions = places[dimensions]
-        numbers = np.stack([self.table.keys[:, 3], late_slice, *self.table.cells.T])
-        order = np.lexsort((numbers[1], numbers[0], *dimensions[::-1]))
-        return {
-            "names": [names[code] for code in by_name],
-            "dimensions": np.ascontiguousarray(dimensions[:, order]),
-            "numbers": np.ascontiguousarray(numbers[:, order]),
-        }
+    def changed(self, position: int) -> int:
+        """How many cells a record at or above ``position`` was folded into."""
+        return int((self.table.cells[:, 0] >= position).sum())
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Take over the cells of a checkpoint."""
-        if not len(snapshot["names"]):
-            return
-        codes = self.vocabulary.codes(snapshot["names"])
-        columns = [codes[np.array(column, dtype=np.int64)] for column in snapshot["dimensions"]]
-        numbers = np.array(snapshot["numbers"], dtype=np.int64)
-        window_ms, late_slice, *cells = numbers
-        self.table.replace(_keys(columns, late_slice, window_ms), np.array(cells).T)
+    def snapshot(self, position: int = 0) -> Cells:
+        """The open cells into which a record at or above ``position`` was folded."""
+        keys, cells = self.table.changed(position)
+        codes = keys[: self._dimensions]
+        is_used = np.zeros(len(self.vocabulary), dtype=np.bool_)
+        is_used[codes] = True
+        names = self.vocabulary.names().some(np.flatnonzero(is_used))
+        places = (np.cumsum(is_used) - 1)[codes]
+        return Cells(names, places, np.stack([keys[KEY_START], keys[KEY_SLICE], *cells]))
+
+    def put(self, cells: Cells) -> None:
+        """Take over cells of a checkpoint, in the place of those with the same keys."""
+        columns = list(self.vocabulary.codes(cells.names)[cells.dimensions])
+        window_ms, late_slice, *values = cells.numbers
+        self.table.put(_keys(columns, late_slice, window_ms), np.array(values).T)
 
 
 def _distinct(codes: Ints, n: int) -> Ints:
@@ -191,7 +183,7 @@ def _distinct(codes: Ints, n: int) -> Ints:
 
 
 def _keys(columns: Sequence[Ints], late_slice: Ints, window_ms: Ints) -> Ints:
-    """See ``streams.columnar.tables.find_cell``."""
+    """See ``streams.columnar.tables.cell_row``."""
     halves = [*columns, *[np.zeros_like(window_ms)] * (5 - len(columns)), late_slice]
     words = [halves[i] | (halves[i + 1] << 32) for i in (0, 2, 4)]
     return np.array([*words, window_ms], dtype=np.int64).T

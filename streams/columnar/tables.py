@@ -316,6 +316,14 @@ def _keep_open(table, closed_until_ms, open_slice, late_from_ms):
     return kept
 
 
+@compiled
+def _put(table, keys, cells):
+    for i in range(len(keys)):
+        row = cell_row(table, keys[i, 0], keys[i, 1], keys[i, 2], keys[i, 3])
+        for k in range(cells.shape[1]):
+            table.cells[row, k] = cells[i, k]
+
+
 class CellTable:
     """The open windows of one table: keys and absolute values, a row each.
 
@@ -366,6 +374,11 @@ class CellTable:
         kept = _keep_open(self.arrays, closed_until_ms, open_slice, late_from_ms)
         if len(self.arrays.keys) > _MOST_UNUSED * _capacity(kept):
             self.replace(self.keys, self.cells)
+
+    def put(self, keys: Ints, cells: Ints) -> None:
+        """Hold these rows, in the place of those with the same keys."""
+        self.make_room(len(keys))
+        _put(self.arrays, np.ascontiguousarray(keys), np.ascontiguousarray(cells))
 
     def replace(self, keys: Ints, cells: Ints) -> None:
         """Hold these rows and no others."""

@@ -10,9 +10,9 @@ import orjson
 
 from schemas.rows import ACTIVITY_VALUES, COLUMNS, PRODUCT_VALUES, SALES_VALUES
 from streams.catalog import FOLDS
+from streams.cells import Cells, unpack_cells
 from streams.dedup import Entry, RecentIds
-from streams.fold import DeadLetter, PartitionFold, Restored, Row, Taken
-from streams.tally import cells_of
+from streams.fold import Checkpoint, DeadLetter, PartitionFold, Restored, Row, Taken
 from tests.properties.strategies import Log, Step
 
 VALUES = {
@@ -37,7 +37,7 @@ class ModelStore:
         self.room_events: dict[Row, Row] = {}
         self.dead_letters: dict[int, DeadLetter] = {}
         self.checkpoints: dict[int, Taken] = {}
-        self._chain: dict[int, tuple[int, list[int]]] = {}
+        self._chain: dict[int, Checkpoint] = {}
         self._written: dict[tuple[str, Row, int], Row] = {}
 
     # --- writing -------------------------------------------------------------------------------
@@ -82,8 +82,7 @@ class ModelStore:
         if before is not None:
             assert before.checkpoint.counts == checkpoint.counts
             assert before.checkpoint.state == checkpoint.state
-        ids = [int(one) for one in checkpoint.fresh_ids]
-        self._chain[checkpoint.next_offset] = (checkpoint.previous_offset, ids)
+        self._chain[checkpoint.next_offset] = checkpoint
         self.checkpoints[checkpoint.next_offset] = taken
 
     # --- reading -------------------------------------------------------------------------------
@@ -106,8 +105,8 @@ class ModelStore:
         if "admitted" in dedup:
             wanted, position = RecentIds.tail_length(size, dedup["admitted"]), at
             while len(tail) < wanted:
-                position, ids = self._chain[position]
-                tail = ids + tail
+                link = self._chain[position]
+                position, tail = link.previous_offset, [int(one) for one in link.fresh_ids] + tail
             tail = tail[len(tail) - wanted :]
         entries, forgotten = [], []
         for row in self.ledger.values():
@@ -122,10 +121,18 @@ class ModelStore:
             next_offset=checkpoint.next_offset,
             counts=checkpoint.counts,
             state=state,
+            cells=self._cells(at),
             id_tail=tail,
             entries=sorted(entries, key=lambda entry: entry.offset),
             forgotten=forgotten,
         )
+
+    def _cells(self, at: int) -> list[Mapping[str, Cells]]:
+        """The links back to one that has all open windows, that one first."""
+        links = [self._chain[at]]
+        while links[0].cells_since != links[0].previous_offset:
+            links.insert(0, self._chain[links[0].previous_offset])
+        return [unpack_cells(link.cells) for link in links]
 
     def content(self) -> dict[str, Any]:
         """Everything that people read."""
@@ -138,11 +145,15 @@ class ModelStore:
         }
 
 
-def read_state(taken: Taken) -> dict[str, Any]:
-    """The state in a checkpoint, with its cells by key: their order means nothing."""
-    state: dict[str, Any] = orjson.loads(taken.checkpoint.state)
-    cells = {table: cells_of(snapshot) for table, snapshot in state["cells"].items()}
-    return state | {"cells": cells}
+def read_state(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The state in a checkpoint, and its cells by key: their order means nothing."""
+    state: dict[str, Any] = orjson.loads(checkpoint.state)
+    return state | {"cells": by_key(unpack_cells(checkpoint.cells))}
+
+
+def by_key(tables: Mapping[str, Cells]) -> dict[str, Any]:
+    """The cells of some tables; of those only that have any."""
+    return {table: cells.by_key() for table, cells in tables.items() if cells.numbers.size}
 
 
 class Worker:
@@ -213,7 +224,8 @@ class Worker:
             "counts": self.fold.counts,
             "watermark": self.fold.watermark.newest_ms,
             "remembered": self.fold.remembered,
-            "state": read_state(self.fold.take()),
+            "state": orjson.loads(self.fold.take().checkpoint.state),
+            "cells": by_key(self.fold.snapshot()),
         }
 
 

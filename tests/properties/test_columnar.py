@@ -69,8 +69,12 @@ def handed_over(taken: Taken) -> dict[str, Any]:
         "fresh_ids": [int(one) for one in checkpoint.fresh_ids],
         "counts": checkpoint.counts,
         "watermark_ms": checkpoint.watermark_ms,
-        "offsets": (checkpoint.previous_offset, checkpoint.next_offset),
-        "state": read_state(taken),
+        "offsets": (
+            checkpoint.previous_offset,
+            checkpoint.cells_since,
+            checkpoint.next_offset,
+        ),
+        "state": read_state(checkpoint),
         "appended_ms": taken.appended_ms,
     }
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from streams.catalog import FOLDS
 from streams.fold import BrokenFlowError
-from streams.tally import cells_of
 from tests.properties.model import ModelStore, Worker, folded_at_once
 from tests.properties.strategies import PLANS, Log, Step, logs
 
@@ -115,7 +114,7 @@ def test_memory_holds_only_what_the_watermark_leaves_open(log: Log, plan: list[S
         now_ms = worker.fold.watermark.now_ms
         current_slice = 1 + worker.fold.counts.late // policy.late_per_slice
         for tally in worker.fold.tallies.values():
-            for *_, window_ms, late_slice in cells_of(tally.snapshot()):
+            for *_, window_ms, late_slice in tally.snapshot().by_key():
                 if late_slice:
                     assert late_slice == current_slice
                 else:

@@ -23,11 +23,11 @@ from agents.transport import LogBounds
 from schemas.rows import COLUMNS
 from streams.batch import Batch
 from streams.catalog import PLAIN_FOLDS
+from streams.cells import pack_cells
 from streams.columns import joined
 from streams.dedup import RecentIds
 from streams.fold import AnyBatch, Counts, PartitionFold, Restored, Rows, Taken
 from streams.sales import SalesFold
-from streams.tally import Tally
 from tests.simulation.process import Protocol
 from tests.simulation.store import Row, SimStore
 
@@ -343,10 +343,10 @@ class IdsAfterTheCheckpoint(Sink):
         """The checkpoints first."""
         self._held: Parts = ()
         await super().write_checkpoints(taken)
-        await super()._insert("checkpoint_ids", self._held)
+        await super()._insert("checkpoint_link", self._held)
 
     async def _insert(self, table: str, parts: Parts) -> None:
-        if table == "checkpoint_ids":
+        if table == "checkpoint_link":
             self._held = parts
         else:
             await super()._insert(table, parts)
@@ -543,7 +543,7 @@ MISTAKES: Final[dict[str, dict[str, Mutant]]] = {
         "left out": _without_step("checkpoints"),
         "after acknowledgements": _swapped("checkpoints"),
         "before rows": _steps("take", "checkpoints", "rows", "messages", "acknowledgements"),
-        "ids left out": _leaves_out("checkpoint_ids"),
+        "ids left out": _leaves_out("checkpoint_link"),
         "checkpoints left out, ids written": _leaves_out("checkpoint"),
         "ids after the checkpoint": _with(IdsAfterTheCheckpoint),
         "a zombie's checkpoint wins": _last_insert_wins("checkpoint"),
@@ -577,7 +577,17 @@ MISTAKES: Final[dict[str, dict[str, Mutant]]] = {
         "too few ids": _core(
             RecentIds, "tail_length", staticmethod(lambda size, admitted: admitted % size)
         ),
-        "without open windows": _core(Tally, "restore", lambda tally, cells: None),
+        "without open windows": _restores(lambda one: replace(one, cells=())),
+        "only the newest open windows": _restores(lambda one: replace(one, cells=one.cells[-1:])),
+        "only the first open windows": _restores(lambda one: replace(one, cells=one.cells[:1])),
+        "open windows in the wrong order": _restores(
+            lambda one: replace(one, cells=one.cells[::-1])
+        ),
+        "never all open windows": _core(
+            PartitionFold,
+            "_take_cells",
+            lambda fold: (0, pack_cells(fold.snapshot(fold._taken_until))),
+        ),
         "without the watermark": _restores(lambda one: _without(one, "newest_ms", 0)),
         "without counts": _restores(_no_counts),
     },

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from faust.types import TP
 
 from streams.catalog import PLAIN_FOLDS
 from streams.fold import Checkpoint, PartitionFold, Taken
-from streams.tally import cells_of
 from tests.properties.model import ModelStore
 from tests.simulation.broker import Totals
 from tests.simulation.scenario import Scenario
@@ -74,10 +71,3 @@ def _add(expected: Reference, tp: TP, taken: Taken) -> None:
         expected.rows.setdefault(table, set()).update(rows.values())
     expected.letters |= {(*tp, letter.offset, letter.reason) for letter in taken.dead_letters}
     expected.totals.take(taken)
-
-
-def as_seen(state: bytes) -> Mapping[str, Any]:
-    """A checkpoint's state, whatever the order of its cells."""
-    seen: dict[str, Any] = orjson.loads(state)
-    seen["cells"] = {table: cells_of(snapshot) for table, snapshot in seen["cells"].items()}
-    return seen

@@ -25,7 +25,7 @@ Deaths = Counter[tuple[str, str]]
 
 _ASKED: Final = {
     "messages": "publish",
-    "checkpoint_ids": "write ids",
+    "checkpoint_link": "write links",
     "checkpoint": "write checkpoints",
     "acknowledgements": "acknowledge",
     LEDGER_OF_IDS: "ask the ledger",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
-from agents.restore import LEDGER_SINCE, LINKS, NEWEST_CHECKPOINTS
+from agents.restore import CELL_LINKS, ID_LINKS, LEDGER_SINCE, NEWEST_CHECKPOINTS
 from agents.sink import LEDGER_OF_IDS, POSITIONS
 from agents.stores.values import plain_values
 from schemas.migrate import list_migrations
@@ -30,7 +30,7 @@ GROWING: Final = {
 #: Written last and next to each other, so that who compares them rarely sees one alone.
 _BOOKS: Final = frozenset({"sales_window", "ledger"})
 #: What may follow the books: each other, and then the end of the flush.
-_AFTER_BOOKS: Final = _BOOKS | {"checkpoint_ids", "checkpoint"}
+_AFTER_BOOKS: Final = _BOOKS | {"checkpoint_link", "checkpoint"}
 
 _DDL: Final = re.compile(
     r"CREATE TABLE IF NOT EXISTS (?P<table>\w+) .* ENGINE = (?P<engine>\w+)"
@@ -99,7 +99,8 @@ class SimStore:
             NEWEST_CHECKPOINTS: self._newest_checkpoints,
             POSITIONS: self._positions,
             LEDGER_SINCE: self._ledger_since,
-            LINKS: self._links,
+            ID_LINKS: self._links,
+            CELL_LINKS: self._links,
             LEDGER_OF_IDS: self._ledger_of_ids,
         }
 
@@ -143,7 +144,8 @@ class SimStore:
 
     def query(self, sql: str, params: Params) -> list[dict[str, Any]]:
         """Answer one of the sink's questions."""
-        return self._answers[LINKS if sql.startswith(LINKS) else sql](params)
+        links = [each for each in (ID_LINKS, CELL_LINKS) if sql.startswith(each)]
+        return self._answers[links[0] if links else sql](params)
 
     def holds(self, table: str, row: Row) -> bool:
         """Whether a reader sees a row, or a newer version of it."""
@@ -188,7 +190,7 @@ class SimStore:
         ]
         return [
             row
-            for row in self._of("checkpoint_ids")
+            for row in self._of("checkpoint_link")
             for topic, partition, above, upto in asked
             if (row["kafka_topic"], row["kafka_partition"]) == (topic, partition)
             and above < row["next_offset"] <= upto

@@ -27,6 +27,7 @@ PURE = frozenset(
         *("__future__", "abc", "collections", "dataclasses", "enum", "functools", "itertools"),
         *(
             "llvmlite",
+            "base64",
             "math",
             "numba",
             "operator",

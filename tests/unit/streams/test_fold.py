@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from streams.batch import Batch
+from streams.cells import unpack_cells
 from streams.engagement import ChatFold, LikesFold
 from streams.fold import (
     STATE_VERSION,
@@ -31,6 +32,7 @@ def restored(checkpoint: Checkpoint, **state: Any) -> Restored:
         next_offset=checkpoint.next_offset,
         counts=checkpoint.counts,
         state=orjson.loads(checkpoint.state) | state,
+        cells=[unpack_cells(checkpoint.cells)],
         id_tail=checkpoint.fresh_ids,
     )
 
