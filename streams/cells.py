@@ -55,7 +55,7 @@ def _columns(rows: list[list[Any]]) -> Ints:
 
 
 def pack_cells(tables: Mapping[str, Cells]) -> bytes:
-    """Cells of some tables as the store keeps them: ASCII, each column in as few bytes as it needs."""
+    """Cells of some tables as the store keeps them: JSON, each column in as few bytes as it needs."""
     return orjson.dumps(
         {
             table: {

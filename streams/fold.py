@@ -187,6 +187,8 @@ class PartitionFold(ABC):
         self._dead_letters: list[DeadLetter] = []
         self._taken_until = next_offset
         self._appended_ms = 0
+        #: None until the first take, also of a restored fold: what another worker has written, and
+        #: may still write, is no part of its chain.
         self._chain: _Chain | None = None
 
     def _new_tallies(self, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -423,10 +425,6 @@ class PartitionFold(ABC):
         for link in restored.cells:
             for table, cells in link.items():
                 self.tallies[table].put(cells)
-        for tally in self.tallies.values():
-            tally.drop_closed(self.watermark)
-        # A chain of its own: what others may still write does not belong to it.
-        self._chain = None
         self.restore_dedup(state["dedup"], restored)
 
 
