@@ -54,8 +54,9 @@ class PipelineConfig:
     Attributes:
         flush_interval_ms: from the start of a flush to that of the next one.
         max_buffered: records per partition between fetcher and fold.
-        max_unflushed: records folded since the last flush, over all partitions; beyond it the
-            worker waits for the store. Half of them start a flush before its time.
+        max_unflushed: records folded since the last flush, over all partitions, each as often as
+            it weighs (``PartitionFold.weight``); beyond it the worker waits for the store. Half of
+            them start a flush before its time.
     """
 
     flush_interval_ms: int = 1_000
@@ -271,7 +272,7 @@ class Pipeline:
             self._newest[tp] = (int(opened.offsets[-1]), int(opened.appended_ms[-1]))
         self._metrics.fold_seconds.labels(tp.topic).inc(time.perf_counter() - began)
         self._metrics.batch_records.observe(len(batch))
-        self._unflushed += len(opened)
+        self._unflushed += fold.weight * len(opened)
         if self._unflushed > self.config.max_unflushed:
             self._room.clear()
         if 2 * self._unflushed > self.config.max_unflushed:

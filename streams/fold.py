@@ -170,6 +170,9 @@ class PartitionFold(ABC):
     tables: ClassVar[tuple[str, ...]] = ()
     #: Event class → name of the method that folds it.
     handlers: ClassVar[Mapping[type[Event], str]] = {}
+    #: What a record weighs until it is flushed: how many records of a fold in columns take the same
+    #: memory. Here rows are Python objects, about a kilobyte each.
+    weight: ClassVar[int] = 8
 
     def __init__(self, partition: int, policy: WindowPolicy, next_offset: int = 0) -> None:
         self.partition = partition

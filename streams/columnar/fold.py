@@ -192,6 +192,8 @@ def _keys(columns: Sequence[Ints], late_slice: Ints, window_ms: Ints) -> Ints:
 class ColumnarFold(PartitionFold):
     """What the columnar folds of all topics have in common."""
 
+    weight = 1
+
     def __init__(self, partition: int, policy: WindowPolicy, next_offset: int = 0) -> None:
         super().__init__(partition, policy, next_offset)
         self._kinds = sum(

@@ -14,10 +14,11 @@ from agents.pipeline import Pipeline, PipelineConfig
 from agents.sink import Sink
 from agents.transport import LogBounds
 from streams.batch import Batch
+from streams.catalog import FOLDS
 from streams.fold import Taken
 from streams.windows import WindowPolicy
 
-TP_CHAT = TP("live.chat", 0)
+TP_CHAT, TP_ROOMS = TP("live.chat", 0), TP("live.rooms", 0)
 
 
 class Log:
@@ -50,16 +51,16 @@ class Store:
         self.checkpoints += [one.checkpoint.next_offset for one in taken]
 
 
-def batch(start: int, end: int) -> Batch:
+def batch(start: int, end: int, topic: str = "live.chat") -> Batch:
     nothing: list[Any] = [None] * (end - start)
     times = [0] * (end - start)
-    return Batch("live.chat", 0, start, end, range(start, end), times, nothing, nothing)
+    return Batch(topic, 0, start, end, range(start, end), times, nothing, nothing)
 
 
 async def running(store: Store, config: PipelineConfig) -> Pipeline:
-    """A pipeline with one partition."""
+    """A pipeline with a partition of chat and one of facts about rooms."""
     pipeline = Pipeline(config, WindowPolicy(), cast("Sink", store), Metrics())
-    await pipeline.positions([TP_CHAT], cast("LogBounds", Log()))
+    await pipeline.positions([TP_CHAT, TP_ROOMS], cast("LogBounds", Log()))
     return pipeline
 
 
@@ -88,4 +89,19 @@ async def test_without_much_to_do_a_flush_waits_for_its_interval() -> None:
         if store.checkpoints:
             break
     assert store.checkpoints == [1]
+    flushing.cancel()
+
+
+@pytest.mark.parametrize(("records", "is_early"), [(5, False), (6, True)])
+async def test_records_weigh_what_their_fold_keeps_of_them(records: int, is_early: bool) -> None:
+    store = Store()
+    weight = FOLDS["live.rooms"].weight
+    assert weight > FOLDS["live.chat"].weight == 1
+    config = PipelineConfig(flush_interval_ms=60_000, max_unflushed=10 * weight)
+    pipeline = await running(store, config)
+    flushing = asyncio.create_task(pipeline.run())
+    await asyncio.sleep(0)
+    await pipeline.fold(batch(0, records, "live.rooms"))
+    await asyncio.sleep(0.05)
+    assert store.checkpoints == [records] * is_early
     flushing.cancel()
