@@ -31,8 +31,8 @@ _FACTORS = np.array(
     [0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63],
     dtype=np.uint64,
 )
-#: By how much a table grows: more than it takes, for everything in it is moved.
-_GROWTH: Final = 4
+#: By how much a table grows. More would move what is in it less often, and hold more that is unused.
+_GROWTH: Final = 2
 #: A table that could be this many times smaller is made smaller.
 _MOST_UNUSED: Final = 16
 #: Rows of a new table. Memory that nobody has written to costs nothing.
