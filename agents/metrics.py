@@ -164,7 +164,9 @@ class Metrics:
             "liveshop_dedup_ids", "Ids held for duplicate recognition.", registry=registry
         )
         self.checkpoint_bytes = Gauge(
-            "liveshop_checkpoint_bytes", "Size of the last checkpoint.", registry=registry
+            "liveshop_checkpoint_bytes",
+            "Open windows in the last checkpoint, as stored.",
+            registry=registry,
         )
         # --- process: liveshop_process_resident_memory_bytes, _cpu_seconds_total, _open_fds … ---
         ProcessCollector(namespace="liveshop", registry=registry)

@@ -13,8 +13,8 @@ from liveshop.svg import LEFT, RIGHT, Panel, picture, short, text
 _TOP: Final = 76
 _ROW: Final = 22
 _GAP: Final = 12
-#: Bars begin here: names of cases are longer than the scales that ``LEFT`` is made for.
-_BARS: Final = 260
+#: Width of a letter, generously: bars begin behind the longest name.
+_LETTER: Final = 7.2
 _MEMORY: Final = (84, 284)
 
 
@@ -42,14 +42,15 @@ def bars(title: str, subtitle: str, groups: Sequence[Sequence[Bar]], *, log: boo
     least = min((bar.value for bar in found), default=1.0) / 10 if log else 0.0
     height = _TOP + sum(len(group) * _ROW + _GAP for group in groups) + 8
     parts = [text(20, 32, title, "title"), text(20, 52, subtitle, "dim")]
-    parts += _bars(groups, least, most, log=log)
+    begin = 30 + _LETTER * max(len(bar.name) for group in groups for bar in group)
+    parts += _bars(groups, begin, least, most, log=log)
     return picture(height, title, parts)
 
 
 def _bars(
-    groups: Sequence[Sequence[Bar]], least: float, most: float, *, log: bool
+    groups: Sequence[Sequence[Bar]], begin: float, least: float, most: float, *, log: bool
 ) -> Iterator[str]:
-    room = RIGHT - 130 - _BARS
+    room = RIGHT - 130 - begin
     y = float(_TOP)
     for group in groups:
         for bar in group:
@@ -60,13 +61,13 @@ def _bars(
             else:
                 share = bar.value / most
             kind = "bar" if bar.ours else "pale"
-            yield text(_BARS - 10, y + 14, bar.name, "end")
+            yield text(begin - 10, y + 14, bar.name, "end")
             yield (
-                f'<rect class="{kind}" x="{_BARS}" y="{y + 3:.1f}" '
+                f'<rect class="{kind}" x="{begin:.1f}" y="{y + 3:.1f}" '
                 f'width="{max(1.0, share * room):.1f}" height="{_ROW - 6}" rx="2"/>'
             )
             words = bar.words or short(bar.value)
-            yield text(_BARS + share * room + 8, y + 14, words, "dim")
+            yield text(begin + share * room + 8, y + 14, words, "dim")
             y += _ROW
         y += _GAP
 
