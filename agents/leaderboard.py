@@ -68,7 +68,9 @@ class LeaderboardAgent:
             board = self._board or await self._load()
             for host in message.get("hosts", ()):
                 board.host(*host)
-            if parts := message.get("parts"):
+            parts = message.get("parts")
+            # Versions before this one sent a list; what it says was loaded from the store.
+            if isinstance(parts, Mapping):
                 board.update(Parts.of_plain(parts))
             self._changed = True
 

@@ -60,7 +60,7 @@ class _NativeOutput(BlockOutputStream):  # type: ignore[misc]
 
 
 class NativeClient(Client):  # type: ignore[misc]
-    """The driver's client, for columns as the folds hand them over; connects at once."""
+    """The driver's client, for columns as the folds hand them over; :meth:`connect` comes first."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         # The driver's own reconnect would fall back to the timeout of the login, and to its stream.

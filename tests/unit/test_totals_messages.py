@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from agents import leaderboard
-from agents.leaderboard import totals_messages
+from agents.leaderboard import LeaderboardAgent, totals_messages
+from agents.sink import Sink
 from producers.generator import Show
 from producers.partitioning import partition_of
 from producers.profile_files import load_profile
+from schemas.rows import COLUMNS
 from schemas.topics import PURCHASES, ROOMS, TRAFFIC
 from streams.batch import Batch
 from streams.catalog import FOLDS, PLAIN_FOLDS
-from streams.fold import Taken
+from streams.fold import Row, Taken
 from streams.parts import Parts
 from streams.windows import WindowPolicy
 from tests.properties.parts import rows_in
@@ -88,3 +91,40 @@ def test_many_parts_are_told_in_several_messages_each_with_its_own_names(
         assert len(piece["names"]) == len({place for row in piece["texts"] for place in row})
     found = [row for piece in pieces for row in rows_in(Parts.of_plain(piece))]
     assert found == list(rows_in(Parts.of_plain(whole)))
+
+
+class EmptyStore:
+    """A sink over an empty store, which keeps the ranks that are written."""
+
+    def __init__(self) -> None:
+        self.ranks: list[Row] = []
+
+    async def query(self, sql: str) -> list[Any]:
+        return []
+
+    async def insert_rows(self, table: str, rows: Sequence[Row]) -> None:
+        assert table == "kol_rank"
+        self.ranks += rows
+
+
+async def test_agent_ranks_what_it_is_told_and_passes_over_lists_of_older_versions(
+    batches: Mapping[str, Batch],
+) -> None:
+    async def messages() -> AsyncIterator[Any]:
+        yield {"parts": [["views", "room", "", 0, "0/feed/0", 1, [5]]], "hosts": []}
+        for topic in (ROOMS.name, PURCHASES.name, TRAFFIC.name):
+            for message in totals_messages(taken_by(FOLDS, topic, batches)):
+                yield orjson.loads(message)
+
+    store = EmptyStore()
+    agent = LeaderboardAgent(cast("Sink", store), WindowPolicy())
+    await agent.consume(messages())
+    await agent.write()
+    ranks = [dict(zip(COLUMNS["kol_rank"], row, strict=True)) for row in store.ranks]
+    gmv: Counter[Any] = Counter()
+    for row in taken_by(FOLDS, PURCHASES.name, batches).rows["sales_window"]:
+        sale = dict(zip(COLUMNS["sales_window"], row, strict=True))
+        gmv[sale["kol_id"], sale["currency"]] += int(sale["gmv_minor"])
+    show = [row for row in ranks if (row["span"], row["ranked_by"]) == ("show", "net_gmv")]
+    assert {(row["kol_id"], row["currency"]): row["gmv_minor"] for row in show} == gmv
+    assert sum(int(row["views"]) for row in show) > 0
