@@ -183,7 +183,7 @@ def _distinct(codes: Ints, n: int) -> Ints:
 
 
 def _keys(columns: Sequence[Ints], late_slice: Ints, window_ms: Ints) -> Ints:
-    """See ``streams.columnar.tables.cell_row``."""
+    """See ``streams.columnar.tables.find_cell``."""
     halves = [*columns, *[np.zeros_like(window_ms)] * (5 - len(columns)), late_slice]
     words = [halves[i] | (halves[i + 1] << 32) for i in (0, 2, 4)]
     return np.array([*words, window_ms], dtype=np.int64).T

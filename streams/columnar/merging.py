@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from streams.columnar.native import compiled
-from streams.columnar.tables import CellTable, Ints, cell_row
+from streams.columnar.tables import CellTable, Ints, find_cell
 
 
 @compiled
 def _gain(table, keys, windows, versions, values, gained):
     cells = table.cells
     for i in range(len(windows)):
-        row = cell_row(table, keys[0, i], keys[1, i], keys[2, i], windows[i])
+        row = find_cell(table, np.int64(-1), keys[0, i], keys[1, i], keys[2, i], windows[i])
         # A new row has version 0: what is kept is the version plus one.
         if versions[i] >= cells[row, 0]:
             cells[row, 0] = versions[i] + 1
