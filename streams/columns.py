@@ -172,6 +172,13 @@ class Block:
         return Block(tuple(_select(column, rows) for column in self.columns))
 
 
+def compacted(codes: Ints, n: int) -> tuple[Ints, Ints]:
+    """Which of ``n`` codes there are, rising; and the codes as places among those."""
+    is_there = np.zeros(n, dtype=np.bool_)
+    is_there[codes] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[codes]
+
+
 def _select(column: Column, rows: Ints) -> Column:
     match column:
         case np.ndarray():

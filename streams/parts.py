@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.rows import COLUMNS
-from streams.columns import Block, Coded, Column, Ints, Repeated
+from streams.columns import Block, Coded, Column, Ints, Repeated, compacted
 
 _WHICH: Final = ("late_slice", "window_start", "version", "kafka_partition")
 
@@ -85,10 +85,8 @@ class Parts:
         """So many of them at most at a time, each piece with the names that it needs."""
         for begin in range(0, len(self), size):
             piece = self.select(slice(begin, begin + size))
-            used = np.zeros(len(self.names), dtype=np.bool_)
-            used[piece.texts] = True
-            names = [self.names[place] for place in np.flatnonzero(used).tolist()]
-            yield replace(piece, names=names, texts=(np.cumsum(used) - 1)[piece.texts])
+            used, texts = compacted(piece.texts, len(self.names))
+            yield replace(piece, names=[self.names[i] for i in used.tolist()], texts=texts)
 
     def plain(self) -> dict[str, Any]:
         """As what JSON has; arrays stay arrays, for ``orjson`` writes them."""
@@ -174,11 +172,9 @@ def _coded(columns: Sequence[Column | Sequence[str]]) -> tuple[list[str], Ints]:
     if isinstance(first, Coded):
         coded = [one for one in columns if isinstance(one, Coded) and one.names is first.names]
         if len(coded) == len(columns):
-            used = np.zeros(len(first.names), dtype=np.bool_)
-            codes = np.stack([one.codes for one in coded])
-            used[codes] = True
-            return first.names.some(np.flatnonzero(used)), (np.cumsum(used) - 1)[codes]
+            used, texts = compacted(np.stack([one.codes for one in coded]), len(first.names))
+            return first.names.some(used), texts
     places: dict[str, int] = {}
     lists = [one if isinstance(one, Sequence) else one.tolist() for one in columns]
-    texts = [[places.setdefault(text, len(places)) for text in one] for one in lists]
-    return list(places), _ints(texts)
+    found = [[places.setdefault(text, len(places)) for text in one] for one in lists]
+    return list(places), _ints(found)

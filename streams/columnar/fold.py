@@ -48,7 +48,7 @@ from streams.columnar.tables import (
     Words,
 )
 from streams.columnar.words import NAMES, kind_of, name_code
-from streams.columns import Block, Coded, Repeated, Texts
+from streams.columns import Block, Coded, Repeated, Texts, compacted
 from streams.decode import Rejected
 from streams.dedup import Known, event_hash, generations
 from streams.fold import AnyBatch, DeadLetter, PartitionFold, Restored, Rows
@@ -161,11 +161,8 @@ class CellTally:
     def snapshot(self, position: int = 0) -> Cells:
         """The open cells into which a record at or above ``position`` was folded."""
         keys, cells = self.table.changed(position)
-        codes = keys[: self._dimensions]
-        is_used = np.zeros(len(self.vocabulary), dtype=np.bool_)
-        is_used[codes] = True
-        names = self.vocabulary.names().some(np.flatnonzero(is_used))
-        places = (np.cumsum(is_used) - 1)[codes]
+        used, places = compacted(keys[: self._dimensions], len(self.vocabulary))
+        names = self.vocabulary.names().some(used)
         return Cells(names, places, np.stack([keys[KEY_START], keys[KEY_SLICE], *cells]))
 
     def put(self, cells: Cells) -> None:
@@ -173,13 +170,6 @@ class CellTally:
         columns = list(self.vocabulary.codes(cells.names)[cells.dimensions])
         window_ms, late_slice, *values = cells.numbers
         self.table.put(_keys(columns, late_slice, window_ms), np.array(values).T)
-
-
-def _distinct(codes: Ints, n: int) -> Ints:
-    """Which of ``n`` codes there are, rising."""
-    is_there = np.zeros(n, dtype=np.bool_)
-    is_there[codes] = True
-    return np.nonzero(is_there)[0]
 
 
 def _keys(columns: Sequence[Ints], late_slice: Ints, window_ms: Ints) -> Ints:
@@ -380,7 +370,7 @@ class ColumnarFold(PartitionFold):
         if n < _IDLE_NAMES:
             return
         codes_in_use = [c for tally in self.tallies.values() for c in tally.used_codes()]
-        used = _distinct(np.concatenate([np.arange(len(NAMES)), *codes_in_use]), n)
+        used, _ = compacted(np.concatenate([np.arange(len(NAMES)), *codes_in_use]), n)
         if n < 2 * len(used):
             return
         names = self._vocabulary.strings()
