@@ -84,6 +84,45 @@ def load8(context, data, index):
     return _load(8, types.uint8)(context, data, index)
 
 
+def _bits_where(
+    test: Callable[[ir.IRBuilder, ir.Value, Callable[[int], ir.Constant]], ir.Value],
+) -> Callable[..., Any]:
+    """One bit for each of the 32 bytes at an index, set where a test of all of them at once holds."""
+    vector = ir.VectorType(ir.IntType(8), 32)
+
+    def same(byte: int) -> ir.Constant:
+        return ir.Constant(vector, [byte] * 32)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        place = builder.gep(array.data, [args[1]])
+        loaded = builder.load(builder.bitcast(place, vector.as_pointer()))
+        loaded.align = 1
+        bits = builder.bitcast(test(builder, loaded, same), ir.IntType(32))
+        return builder.zext(bits, ir.IntType(64))
+
+    return generate
+
+
+@intrinsic
+def quotes(context, data, index):
+    """Which of the 32 bytes at an index are quotes, a bit each."""
+    return types.uint64(data, types.int64), _bits_where(
+        lambda builder, at, same: builder.icmp_signed("==", at, same(0x22))
+    )
+
+
+@intrinsic
+def strange(context, data, index):
+    """Which of the 32 bytes at an index are control characters, backslashes, or not ASCII."""
+    # As signed numbers, those beyond ASCII are below the control characters.
+    return types.uint64(data, types.int64), _bits_where(
+        lambda builder, at, same: builder.or_(
+            builder.icmp_signed("<", at, same(0x20)), builder.icmp_signed("==", at, same(0x5C))
+        )
+    )
+
+
 @intrinsic
 def prefetch(context, words, index):
     """Have the cache line of a word brought in, for a look at it some records later."""

@@ -20,7 +20,16 @@ from schemas.events import (
     RefundLine,
 )
 from schemas.money import MINOR_DIGITS
-from streams.columnar.native import compiled, load8, load64, mix, trailing_zeros, xxh64
+from streams.columnar.native import (
+    compiled,
+    load8,
+    load64,
+    mix,
+    quotes,
+    strange,
+    trailing_zeros,
+    xxh64,
+)
 from streams.columnar.words import (
     _CLASSES,
     NAMES,
@@ -117,9 +126,6 @@ _F_LINES, _F_SKU, _F_AMOUNT, _F_REFUND = (
 _ONES = np.uint64(0x0101010101010101)
 _HIGHS = np.uint64(0x8080808080808080)
 _QUOTES = np.uint64(0x2222222222222222)
-_BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
-_SPACES = np.uint64(0x2020202020202020)
-_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _ZERO = np.uint64(0)
 
 
@@ -138,20 +144,16 @@ def _string_end(data, i, end, most):
     """
     begin = i
     while True:
-        word = load64(data, i)
-        quote = _zeros(word ^ _QUOTES)
-        strange = (
-            _zeros(word ^ _BACKSLASHES) | ((word - _SPACES) & ~word & _HIGHS) | (word & _HIGHS)
-        )
-        if quote | strange:
-            stop = trailing_zeros(quote)
-            if trailing_zeros(strange) < stop:
+        closing, odd = quotes(data, i), strange(data, i)
+        if closing | odd:
+            stop = trailing_zeros(closing)
+            if trailing_zeros(odd) < stop:
                 return _long_string_end(data, begin, end, most)
-            i += stop >> 3
+            i += stop
             if i >= end or i - begin > most:
                 return -1
             return i
-        i += 8
+        i += 32
         if i >= end:
             return -1
 
@@ -256,25 +258,28 @@ def _checked_run(data, i, end):
 
 
 @compiled
+def _up_to(highs):
+    """A mask of the bytes up to the lowest one whose high bit is set, and of that one."""
+    return highs ^ (highs - np.uint64(1))
+
+
+@compiled
 def _word_end(data, i, end):
     """``(code, end)`` of the known word that begins at ``i``; a code of -1 where it is unknown."""
     first = load64(data, i)
     quote = _zeros(first ^ _QUOTES)
     if quote:
-        bits = trailing_zeros(quote) & 56
-        stop = i + (bits >> 3)
+        stop = i + (trailing_zeros(quote) >> 3)
         if stop >= end:
             return -1, end
-        return word_code(first & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1)), _ZERO), stop
+        return word_code(first & _up_to(quote), _ZERO), stop
     second = load64(data, i + 8)
     quote = _zeros(second ^ _QUOTES)
     if quote:
-        bits = trailing_zeros(quote) & 56
-        stop = i + 8 + (bits >> 3)
+        stop = i + 8 + (trailing_zeros(quote) >> 3)
         if stop >= end:
             return -1, end
-        mask = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
-        return word_code(first, second & mask), stop
+        return word_code(first, second & _up_to(quote)), stop
     if load8(data, i + 16) == 0x22 and i + 16 < end:
         return word_code(first, second), i + 16
     return -1, end
@@ -419,6 +424,7 @@ def _scan_record(data, i, end, field, lines, n_lines):
     number = np.int64(0)
     line_form = np.int64(0)
     line_sum = np.int64(0)
+    event_id = np.int64(0)
     n = n_lines
     while True:
         i = _blank(data, i)
@@ -464,7 +470,7 @@ def _scan_record(data, i, end, field, lines, n_lines):
                 if text < 0:
                     return -1
                 if code == _F_EVENT_ID:
-                    field[ID_HASH] = np.int64(event_hash(data, text))
+                    event_id = text
                 elif code == _F_ROOM:
                     field[ROOM] = text
                 elif code == _F_USER:
@@ -544,6 +550,8 @@ def _scan_record(data, i, end, field, lines, n_lines):
         return -1
     if kind in (_ORDER_PAID, _ORDER_CANCELLED, _ORDER_REFUNDED):
         field[ID_HASH] = np.int64(entry_hash(data, kind, identity(field, kind)))
+    else:
+        field[ID_HASH] = np.int64(event_hash(data, event_id))
     field[KIND] = kind
     field[NUMBER] = number
     field[LINES_FROM] = n_lines

@@ -77,7 +77,8 @@ _MASK: Final = 2**64 - 1
 
 
 def _halves(word: str) -> tuple[int, int]:
-    raw = word.encode()
+    # With the quote behind it, as far as there is room: a word with zeros behind it is another one.
+    raw = f'{word}"'.encode()
     return int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:16], "little")
 
 
@@ -106,7 +107,7 @@ for _word, _code in _CODES.items():
 
 @compiled
 def word_code(first, second):
-    """The code of the word with these two halves; -1 where there is none.
+    """The code of the word with these two halves, its quote with it; -1 where there is none.
 
     Fields come first, then types from 64, then names from 128.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -224,6 +225,15 @@ def test_a_good_record_is_scanned(topic: Topic, data: st.DataObject) -> None:
     assert scanned(value) == as_scanned(event)
     if b"text" not in value:
         assert scanned(spaced) == as_scanned(event)
+
+
+@given(topic=st.sampled_from(TOPICS), data=st.data())
+def test_a_word_with_zeros_behind_it_is_no_word(topic: Topic, data: st.DataObject) -> None:
+    value = msgspec.json.encode(data.draw(plain_events(topic)))
+    for word in set(re.findall(rb'"(\w+)"', value)):
+        check_scan(
+            topic, value.replace(b'"%s"' % word, b'"%s%s"' % (word, bytes(1 + len(word) % 9)))
+        )
 
 
 @given(topic=st.sampled_from(TOPICS), data=st.data())
