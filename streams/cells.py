@@ -60,8 +60,8 @@ def pack_cells(tables: Mapping[str, Cells]) -> bytes:
         {
             table: {
                 "names": cells.names,
-                "dimensions": [_pack(column) for column in cells.dimensions],
-                "numbers": [_pack(column) for column in cells.numbers],
+                "dimensions": _pack(cells.dimensions),
+                "numbers": _pack(cells.numbers),
             }
             for table, cells in tables.items()
             if cells.numbers.size
@@ -81,20 +81,22 @@ def unpack_cells(packed: bytes | str) -> dict[str, Cells]:
     }
 
 
-def _pack(column: Ints) -> tuple[int, int, int, str]:
-    """Length, least value, bytes per value and, in base64, what each value has above the least."""
-    least, most = int(column.min()), int(column.max())
-    if least == most:
-        return len(column), least, 0, ""
-    width = next(width for width in _WIDTHS if most - least < 1 << 8 * width)
-    # Differences of any two 64-bit integers fit into 64 bits without a sign.
-    above = column.view(np.uint64) - np.uint64(least % 2**64)
-    return (
-        len(column),
-        least,
-        width,
-        base64.b64encode(above.astype(f"<u{width}").tobytes()).decode(),
-    )
+def _pack(columns: Ints) -> list[tuple[int, int, int, str]]:
+    """Of each column its length, least value, bytes per value, and what is above the least, in base64.
+
+    Most columns of a short show hold one value: what is the same for all is asked of all at once.
+    """
+    n, packed = columns.shape[1], []
+    bounds = zip(columns.min(axis=1).tolist(), columns.max(axis=1).tolist(), strict=True)
+    for column, (least, most) in zip(columns, bounds, strict=True):
+        width, content = 0, ""
+        if least != most:
+            width = next(width for width in _WIDTHS if most - least < 1 << 8 * width)
+            # Differences of any two 64-bit integers fit into 64 bits without a sign.
+            above = column.view(np.uint64) - np.uint64(least % 2**64)
+            content = base64.b64encode(above.astype(f"<u{width}").tobytes()).decode()
+        packed.append((n, least, width, content))
+    return packed
 
 
 def _unpack(length: int, least: int, width: int, content: str) -> Ints:
