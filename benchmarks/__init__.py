@@ -15,6 +15,7 @@
     result        what a run found, as JSON; compared ratio by ratio
     output        where it goes: table, JSON, file, comparison
     machine       where it ran
+    scratch       where its files are: in memory
 
 No figure without its correctness: a run whose totals are not the truth's ends with an error.
 """

@@ -15,20 +15,19 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Self
 
 import orjson
 from chdb.state import connect
 
 from benchmarks.load import WrongTotals
+from benchmarks.scratch import scratch_root
 from producers.record import EventDict, OutRecord
 from producers.recount import read_event
 from schemas.topics import CHAT, LIKES, PURCHASES, TRAFFIC
 
 #: A query has a fixed cost: a topic with fewer records is written several times over.
 _ENOUGH: Final = 100_000
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a file there is memory
 _COMMON: Final = "type String, room_id String, occurred_at_ms UInt64"
 _WINDOW: Final = "intDiv(occurred_at_ms, 10000) AS window"
 
@@ -162,8 +161,7 @@ class Engine:
         return took
 
     def _write(self, values: Sequence[bytes]) -> str:
-        directory = _MEMORY if _MEMORY.is_dir() else None
-        file = tempfile.NamedTemporaryFile(dir=directory, suffix=".ndjson")  # noqa: SIM115
+        file = tempfile.NamedTemporaryFile(dir=scratch_root(), suffix=".ndjson")  # noqa: SIM115
         self._files.append(file)
         file.write(b"\n".join(values))
         file.flush()

@@ -12,6 +12,8 @@ from typing import Final
 
 import msgspec
 
+from benchmarks.scratch import scratch_root
+
 _ROOT: Final = Path(__file__).resolve().parents[1]
 #: What the figures depend on.
 _PACKAGES: Final = (
@@ -40,6 +42,7 @@ class Machine(msgspec.Struct, kw_only=True):
         packages: name → version; ``"-"`` where it is not installed.
         commit: of the checkout, with ``+`` where files differ from it; ``""`` outside of one.
         load_average: processes that ran or waited in the last 1, 5 and 15 minutes.
+        scratch: where brokers and stores kept their files.
     """
 
     cpu: str
@@ -50,6 +53,7 @@ class Machine(msgspec.Struct, kw_only=True):
     packages: dict[str, str]
     commit: str
     load_average: tuple[float, float, float]
+    scratch: str = ""
 
 
 def describe() -> Machine:
@@ -63,6 +67,7 @@ def describe() -> Machine:
         packages={name: _version(name) for name in _PACKAGES},
         commit=_commit(),
         load_average=os.getloadavg(),
+        scratch=str(scratch_root()),
     )
 
 

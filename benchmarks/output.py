@@ -84,7 +84,8 @@ class Output:
         machine = result.machine
         load = " ".join(f"{value:.1f}" for value in machine.load_average)
         table = Table(title=f"{result.benchmark} · {machine.cpu}, {machine.cores} cores")
-        table.caption = f"commit {machine.commit or '-'} · load average at start {load}"
+        where = f" · files in {machine.scratch}" if machine.scratch else ""
+        table.caption = f"commit {machine.commit or '-'} · load average at start {load}{where}"
         table.add_column("load")
         table.add_column("figure", no_wrap=True)
         for heading in ("median", "min", "max"):

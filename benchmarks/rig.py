@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from benchmarks.bare_drain import Ends
 from benchmarks.load import checks_of
 from benchmarks.mill import Made
 from benchmarks.run_store import store_of_run
+from benchmarks.scratch import scratch
 from benchmarks.worker_watch import memory_mb, read_metrics
 from liveshop.console import meter
 from liveshop.drain import Lag
@@ -289,14 +289,13 @@ def rig(setting: Setting, title: str) -> Iterator[Rig]:
         Unavailable: the broker or the store cannot start.
     """
     _compile_once()
-    with tempfile.TemporaryDirectory(prefix="liveshop-bench-") as name:
-        directory = Path(name)
-        with (
-            brokers_of_run(setting.broker, directory) as brokers,
-            store_of_run(setting.store, directory) as store,
-            Stack(directory, brokers, store, setting.partitions) as stack,
-        ):
-            yield Rig(stack, setting, title)
+    with (
+        scratch("liveshop-bench-") as directory,
+        brokers_of_run(setting.broker, directory) as brokers,
+        store_of_run(setting.store, directory) as store,
+        Stack(directory, brokers, store, setting.partitions) as stack,
+    ):
+        yield Rig(stack, setting, title)
 
 
 @contextmanager

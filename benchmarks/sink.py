@@ -8,11 +8,9 @@ column must be what was inserted.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +19,7 @@ from agents.stores import open_store
 from benchmarks.load import WrongTotals
 from benchmarks.result import Case, Spread
 from benchmarks.run_store import kind_of, store_of_run
+from benchmarks.scratch import scratch
 from liveshop.console import meter
 from schemas.rows import ACTIVITY_VALUES, COLUMNS
 from schemas.store import Store
@@ -116,8 +115,8 @@ def _run(store: str, table: str, size: int, wanted: int) -> float:
         for part in np.split(np.arange(total), range(size, total, size))
     ]
     with (
-        tempfile.TemporaryDirectory(prefix="liveshop-bench-") as name,
-        store_of_run(store, Path(name)) as address,
+        scratch("liveshop-bench-") as directory,
+        store_of_run(store, directory) as address,
     ):
         opened = open_store(address)
         try:

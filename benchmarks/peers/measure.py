@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmarks.peers.environment import PeerFailed, Prepared, prepare
 from benchmarks.peers.job import total
 from benchmarks.peers.run import Run, run_peer
 from benchmarks.result import Case, Spread
+from benchmarks.scratch import scratch
 from liveshop.console import meter
 from liveshop.embedded.kafka_server import KafkaServer
 from schemas.errors import UsageError
@@ -45,22 +45,20 @@ def measure(spec: LoadSpec, peers: Sequence[Peer], partitions: int, runs: int) -
     """
     ready = {peer: _prepared(peer) for peer in peers}
     outcomes: dict[Peer, list[Outcome]] = {peer: [] for peer in peers}
-    with tempfile.TemporaryDirectory(prefix="liveshop-peers-") as directory:
-        root = Path(directory)
-        with KafkaServer(root / "kafka") as kafka:
-            sizes = {peer.records(spec.records) for peer in peers}
-            backlogs = asyncio.run(publish(kafka.address, spec, sizes, partitions))
-            for number, peer in _rounds(peers, runs):
-                place = root / f"{peer.name}-{number}"
-                place.mkdir()
-                job = {
-                    "brokers": kafka.address,
-                    "partitions_each": partitions,
-                    "group": place.name,
-                }
-                backlog = backlogs[peer.records(spec.records)]
-                title = f"run {number}/{runs}: {peer.name}"
-                outcomes[peer].append(_run(peer, ready[peer], backlog, job, place, title))
+    with scratch("liveshop-peers-") as root, KafkaServer(root / "kafka") as kafka:
+        sizes = {peer.records(spec.records) for peer in peers}
+        backlogs = asyncio.run(publish(kafka.address, spec, sizes, partitions))
+        for number, peer in _rounds(peers, runs):
+            place = root / f"{peer.name}-{number}"
+            place.mkdir()
+            job = {
+                "brokers": kafka.address,
+                "partitions_each": partitions,
+                "group": place.name,
+            }
+            backlog = backlogs[peer.records(spec.records)]
+            title = f"run {number}/{runs}: {peer.name}"
+            outcomes[peer].append(_run(peer, ready[peer], backlog, job, place, title))
     cases = {
         peer.name: _case(peer, ready[peer], outcomes[peer], backlogs[peer.records(spec.records)])
         for peer in peers
