@@ -39,3 +39,12 @@ def page_faults(how: str) -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc is told")
 def test_freed_pieces_are_used_again() -> None:
     assert page_faults("keep") < page_faults("leave") / 5
+
+
+def test_the_driver_makes_no_table_of_all_days() -> None:
+    program = (
+        "import agents\n"
+        "from clickhouse_driver.columns.datecolumn import DateColumn\n"
+        "assert not DateColumn.date_lut, len(DateColumn.date_lut)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
