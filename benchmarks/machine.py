@@ -42,7 +42,7 @@ class Machine(msgspec.Struct, kw_only=True):
         packages: name → version; ``"-"`` where it is not installed.
         commit: of the checkout, with ``+`` where files differ from it; ``""`` outside of one.
         load_average: processes that ran or waited in the last 1, 5 and 15 minutes.
-        scratch: where brokers and stores kept their files.
+        scratch: where brokers and stores kept their files; ``""`` in results from before it was noted.
     """
 
     cpu: str

@@ -84,8 +84,10 @@ class Output:
         machine = result.machine
         load = " ".join(f"{value:.1f}" for value in machine.load_average)
         table = Table(title=f"{result.benchmark} · {machine.cpu}, {machine.cores} cores")
-        where = f" · files in {machine.scratch}" if machine.scratch else ""
-        table.caption = f"commit {machine.commit or '-'} · load average at start {load}{where}"
+        table.caption = (
+            f"commit {machine.commit or '-'} · load average at start {load}"
+            f" · files in {machine.scratch}"
+        )
         table.add_column("load")
         table.add_column("figure", no_wrap=True)
         for heading in ("median", "min", "max"):

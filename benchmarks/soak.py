@@ -27,6 +27,7 @@ from benchmarks import end_to_end
 from benchmarks.load import LoadSpec, checks_of
 from benchmarks.result import Case, Spread
 from benchmarks.rig import BrokerKind, Setting, brokers_of_run
+from benchmarks.scratch import scratch
 from benchmarks.spool import Spool, write_spool
 from benchmarks.worker_watch import Sample, WorkerWatch, memory_mb
 from liveshop.chaos.together import together
@@ -230,15 +231,16 @@ def soak(request: Request) -> Soak:
     with (
         # The kernel ends a server with the thread that started it: this one outlives it.
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="hands") as hands,
-        tempfile.TemporaryDirectory(prefix="liveshop-soak-") as name,
-        ClickHouseServer(Path(name) / "store") as server,
+        # The records of a long soak are gigabytes: they alone are on disk.
+        tempfile.TemporaryDirectory(prefix="liveshop-soak-") as spool_name,
+        scratch("liveshop-soak-") as directory,
+        ClickHouseServer(directory / "store") as server,
     ):
-        directory = Path(name)
         maximum = None if request.rate else _maximum(request, server)
         rate = request.rate or request.share * (maximum or 0.0)
         spec = replace(request.spec, records=round(rate * request.seconds))
         slice_records = max(1, round(rate * _SLICE_S))
-        spool = write_spool(directory / "records", spec, request.partitions, slice_records)
+        spool = write_spool(Path(spool_name) / "records", spec, request.partitions, slice_records)
         with (
             brokers_of_run(request.broker, directory) as brokers,
             Stack(directory, brokers, server.dsn("soak"), request.partitions) as stack,
